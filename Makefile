@@ -1,0 +1,77 @@
+# Everything a contributor does, by name. `make help` lists it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+LOCKS  := requirements.txt requirements-torch.txt requirements-uv.txt
+PORT   ?= 8000
+UV     := $(BIN)/uv pip
+
+# TORCH=cpu takes PyTorch's own, smaller CPU builds; their hashes are not in the lock file.
+ifeq ($(TORCH),cpu)
+INSTALL_TORCH = $(UV) install --python $(BIN)/python --torch-backend cpu $$(grep -oE '^torch(vision)?==[0-9.]+' requirements-torch.txt)
+else
+INSTALL_TORCH = $(UV) install --python $(BIN)/python --require-hashes -r requirements-torch.txt
+endif
+
+BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
+        --path-output . --warningiserror --nitpick --keep-going
+
+# The kernels and tools of .venv go before any that the user has installed elsewhere.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test lint serve benchmark lock clean clean-cache clean-all
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's CPU builds)
+
+$(READY): pyproject.toml $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=…")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(UV) install --python $(BIN)/python --require-hashes -r requirements.txt
+	$(INSTALL_TORCH)
+	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+book: $(READY) ## execute the chapters that need it and build the site into _build/html
+	$(BUILD)
+
+test: lint book ## lint, type check, build, and run every test
+	$(BIN)/pytest
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+serve: book ## serve the built site on http://localhost:8000 (PORT=… for another port)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+benchmark: $(READY) ## print training speed against the usual loop, measured on this machine
+	$(BIN)/python tests/benchmarks/training_speed.py
+
+# torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out.
+lock: $(READY) ## resolve the dependencies anew into the lock files
+	printf 'torch\ntorchvision\n' > $(VENV)/torch.in
+	echo uv > $(VENV)/uv.in
+	$(UV) compile pyproject.toml --extra book --extra test --excludes $(VENV)/torch.in \
+	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements.txt
+	$(UV) compile $(VENV)/torch.in --constraints requirements.txt --python-version 3.11 \
+	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-torch.txt
+	$(UV) compile $(VENV)/uv.in --python-version 3.11 \
+	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.txt
+
+clean: ## remove the built site; executed chapters stay cached
+	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json
+
+clean-cache: ## forget the executed chapters: the next build runs all of them
+	rm -rf _build/.jupyter_cache
+
+clean-all: ## remove everything that make made
+	rm -rf _build $(VENV)
