@@ -1,0 +1,18 @@
+"""Data sets as tensors: found, checked, split and served in batches."""
+
+from dlbook.data.batches import batches, standardize
+from dlbook.data.dataset import DataError, Dataset, Source, Split, random_split
+from dlbook.data.loading import available, data_directory, load
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Source",
+    "Split",
+    "available",
+    "batches",
+    "data_directory",
+    "load",
+    "random_split",
+    "standardize",
+]

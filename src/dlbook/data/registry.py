@@ -1,0 +1,48 @@
+"""Which data sets the book knows: their files, checksums and terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set.
+
+    Attributes:
+        title: its name in prose.
+        classes: the name of each label.
+        files: path below the data directory, and SHA-256 of the extracted file.
+        license: its terms.
+        homepage: where it is described.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    files: Mapping[str, str]
+    license: str
+    homepage: str
+
+
+REGISTRY: Mapping[str, Entry] = {
+    "mnist": Entry(
+        title="MNIST",
+        classes=tuple("0123456789"),
+        # The layout is torchvision's own, so that its copy and ours are one.
+        files={
+            "MNIST/raw/train-images-idx3-ubyte": (
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+            ),
+            "MNIST/raw/train-labels-idx1-ubyte": (
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            ),
+            "MNIST/raw/t10k-images-idx3-ubyte": (
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            ),
+            "MNIST/raw/t10k-labels-idx1-ubyte": (
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            ),
+        },
+        license="CC BY-SA 3.0",
+        homepage="http://yann.lecun.com/exdb/mnist/",
+    ),
+}

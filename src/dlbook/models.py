@@ -1,0 +1,66 @@
+"""The networks of the book, each described by a few numbers."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """A multi-layer perceptron: linear layers with ReLU and dropout between them.
+
+    Args:
+        sizes: width of the input, of each hidden layer, and of the output, such as
+            ``(784, 512, 512, 10)``.
+        dropout: probability with which training sets a hidden activation to zero (0 to 1, 1 excluded).
+
+    Raises:
+        ValueError: fewer than two sizes, a size below 1, or a dropout outside its range.
+    """
+
+    def __init__(self, sizes: Sequence[int] = (784, 512, 512, 10), dropout: float = 0.2) -> None:
+        super().__init__()
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"an MLP needs at least an input and an output size, each ≥ 1, not {sizes}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is a probability from 0 to below 1, not {dropout}")
+        self.input_size = sizes[0]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
+            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, ``sizes[-1]``) for images (N, …) of ``sizes[0]`` floats each.
+
+        Raises:
+            ValueError: the images have another size, or are not floating point.
+        """
+        values = images[0].numel()
+        if values != self.input_size:
+            raise ValueError(
+                f"this MLP takes {self.input_size} values an image, but images of shape "
+                f"{tuple(images.shape)} have {values}"
+            )
+        if not images.is_floating_point():
+            raise ValueError(
+                f"this MLP takes floating-point images, not {images.dtype}: "
+                "scale the pixels first, for example with dlbook.data.standardize"
+            )
+        return self.layers(images)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of all weights and buffers, which later training does not change."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device that the model's parameters lie on."""
+    return next(model.parameters()).device

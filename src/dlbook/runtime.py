@@ -1,0 +1,147 @@
+"""Where and how the book computes: device and precision, seeds, and what machine this is."""
+
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The device that tensors live on, and why it was chosen.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``mps``.
+        reason: one sentence for the reader.
+    """
+
+    device: torch.device
+    reason: str
+
+
+def choose_device(requested: str | None = None) -> Runtime:
+    """Choose where to compute: what was asked for, else a GPU, else the CPU.
+
+    Args:
+        requested: ``"cpu"``, ``"cuda"`` or ``"mps"``; None chooses the best that is there.
+
+    Raises:
+        ValueError: the name is unknown, or this machine has no such device.
+    """
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if requested is None:
+        best = next(kind for kind, there in present.items() if there)
+        why = "no GPU was found" if best == "cpu" else "it is the fastest device here"
+        return Runtime(torch.device(best), f"{best}, because {why}")
+    if requested not in present:
+        raise ValueError(f"unknown device {requested!r}: choose one of {', '.join(present)}")
+    if not present[requested]:
+        raise ValueError(f"device {requested!r} was asked for, but PyTorch does not find it on this machine")
+    return Runtime(torch.device(requested), f"{requested}, because it was asked for")
+
+
+@functools.cache
+def current() -> Runtime:
+    """Return this process's device, chosen once; the variable ``DLBOOK_DEVICE`` overrides the choice.
+
+    Matrix products of float32 tensors may use the device's faster units (bfloat16 on a CPU that has
+    it, TF32 on a GPU): PyTorch's precision "medium". Sums and stored numbers stay float32.
+    """
+    torch.set_float32_matmul_precision("medium")
+    return choose_device(os.environ.get("DLBOOK_DEVICE") or None)
+
+
+def seed_everything(seed: int) -> torch.Generator:
+    """Seed Python's, NumPy's and PyTorch's global generators, and return one of one's own.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+
+    Returns:
+        A CPU generator seeded with ``seed``, for draws that must not depend on what else draws.
+
+    Raises:
+        ValueError: the seed is out of range.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"a seed lies between 0 and 2**32 - 1, not {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what the device calls itself, such as ``NVIDIA H200`` or ``AMD EPYC 9B45``."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _processor_name() or platform.machine() or "unknown"
+
+
+def _processor_name() -> str:
+    """Return the processor's name; Linux keeps it in a file, elsewhere Python knows it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def commit() -> str:
+    """Return the commit that this code was taken from.
+
+    In a checkout git is asked, and ``-dirty`` marks uncommitted changes. In an installation from a
+    repository, pip has written the commit down. ``unknown`` otherwise.
+    """
+    package = Path(__file__).parent
+    described = subprocess.run(
+        ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tracked = subprocess.run(
+        ["git", "-C", str(package), "ls-files", "--error-unmatch", __file__],
+        capture_output=True,
+        check=False,
+    )
+    if described.returncode == 0 and tracked.returncode == 0:
+        return described.stdout.strip()
+    return _installed_commit() or "unknown"
+
+
+def _installed_commit() -> str | None:
+    try:
+        origin = importlib.metadata.distribution("dlbook").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
+
+
+def describe() -> dict[str, str]:
+    """Return what a result needs to be traced: device, its name, versions and commit.
+
+    Returns:
+        The keys ``device``, ``device_name``, ``torch``, ``python`` and ``commit``.
+    """
+    device = current().device
+    return {
+        "device": device.type,
+        "device_name": device_name(device),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "commit": commit(),
+    }

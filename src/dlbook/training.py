@@ -1,0 +1,244 @@
+"""One training loop for the whole book, and the evaluation that goes with it."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from tqdm.auto import tqdm
+
+from dlbook import runtime
+from dlbook.data import Split, batches
+from dlbook.data.batches import Transform
+from dlbook.metrics import accuracy
+from dlbook.models import copy_weights, device_of
+
+_EVALUATION_BATCH = 1000
+
+
+class DivergedError(RuntimeError):
+    """The loss became infinite or NaN, so training stopped."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything that changes the outcome but the model, the data and the seed.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch_size: images a step.
+        peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2018),
+            which warms up for the first 30 % of the steps and then falls to nearly zero.
+        weight_decay: AdamW's (Loshchilov & Hutter, 2019).
+        label_smoothing: share of the target probability spread over all classes (0 to 1).
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    epochs: int
+    batch_size: int
+    peak_learning_rate: float
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError(f"epochs and batch_size must be at least 1: {self}")
+        if self.peak_learning_rate <= 0 or self.weight_decay < 0:
+            raise ValueError(f"the learning rate must be above 0 and the weight decay not below: {self}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing lies in 0 to 1, 1 excluded: {self}")
+
+    def steps(self, images: int) -> int:
+        """Return the number of optimizer steps for a training split of ``images`` images."""
+        return self.epochs * -(-images // self.batch_size)
+
+
+@dataclass
+class History:
+    """What happened in training; one entry an epoch, but for the step losses.
+
+    Attributes:
+        step_losses: training loss of each step's batch, dropout on.
+        train_loss: mean of the epoch's step losses.
+        validation_loss: mean cross-entropy in evaluation mode, without label smoothing.
+        validation_accuracy: share of validation images classified correctly, 0 to 1.
+        seconds: wall-clock time since the start, validation included.
+        seed: the seed of this run.
+    """
+
+    seed: int
+    step_losses: list[float] = field(default_factory=list)
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch, counted from 0, with the highest validation accuracy."""
+        return self.validation_accuracy.index(max(self.validation_accuracy))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's answers on a split.
+
+    Attributes:
+        logits: (N, K) float32 on the CPU.
+        labels: (N,) int64 on the CPU.
+    """
+
+    logits: Tensor
+    labels: Tensor
+
+    @property
+    def predictions(self) -> Tensor:
+        """The most likely class of each image, (N,) int64."""
+        return self.logits.argmax(dim=1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correct predictions, 0 to 1."""
+        return accuracy(self.logits, self.labels)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return F.cross_entropy(self.logits, self.labels).item()
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimizer, LRScheduler]:
+    """Return AdamW for the trainable parameters and its one-cycle schedule over ``steps`` steps."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
+    rate = recipe.peak_learning_rate
+    optimizer = AdamW(trainable, lr=rate, weight_decay=recipe.weight_decay, fused=True)
+    return optimizer, OneCycleLR(optimizer, rate, total_steps=steps)
+
+
+def fit(
+    model: nn.Module, train: Split, validation: Split, recipe: Recipe, transform: Transform, seed: int = 0
+) -> History:
+    """Train a model in place, and leave it with the weights of its best validation epoch.
+
+    Args:
+        model: from transformed images to logits (N, K); it is moved to the runtime's device.
+        train: images to learn from.
+        validation: images to choose the best epoch by; never learned from.
+        recipe: how to train.
+        transform: from images (B, C, H, W) uint8 to what the model takes.
+        seed: seeds every generator before the first step.
+
+    Returns:
+        What happened, epoch by epoch.
+
+    Raises:
+        DivergedError: the loss became infinite or NaN; the message names the step.
+    """
+    generator = runtime.seed_everything(seed)
+    device = runtime.current().device
+    model.to(device)
+    train, validation = train.to(device), validation.to(device)
+    optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
+    history, best = History(seed), copy_weights(model)
+    start = time.perf_counter()
+    epochs = tqdm(range(recipe.epochs), desc=f"seed {seed}", unit="epoch", leave=False)
+    for epoch in epochs:
+        train_batches = batches(train, recipe.batch_size, transform, generator)
+        losses = _train_epoch(model, train_batches, optimizer, schedule, recipe.label_smoothing)
+        _require_finite(losses, steps_before=len(history.step_losses))
+        evaluation = evaluate(model, validation, transform)
+        _note_epoch(history, losses, evaluation, time.perf_counter() - start)
+        if history.best_epoch == epoch:
+            best = copy_weights(model)
+        epochs.set_postfix(validation=f"{evaluation.accuracy:.2%}")
+    model.load_state_dict(best)
+    model.eval()
+    return history
+
+
+def _train_epoch(
+    model: nn.Module,
+    train_batches: Iterable[tuple[Tensor, Tensor]],
+    optimizer: Optimizer,
+    schedule: LRScheduler,
+    label_smoothing: float,
+) -> list[float]:
+    """Take one step a batch; return the losses, read from the device once at the end."""
+    model.train()
+    losses = []
+    for images, labels in train_batches:
+        loss = F.cross_entropy(model(images), labels, label_smoothing=label_smoothing)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.detach())
+    return torch.stack(losses).tolist()
+
+
+def _require_finite(losses: list[float], steps_before: int) -> None:
+    for number, loss in enumerate(losses, start=steps_before + 1):
+        if loss - loss != 0:  # true for NaN and for both infinities
+            raise DivergedError(
+                f"the loss became {loss} at step {number}: lower the learning rate, "
+                "or look for NaN and wrong scales in the images"
+            )
+
+
+def _note_epoch(history: History, losses: list[float], evaluation: Evaluation, seconds: float) -> None:
+    history.step_losses += losses
+    history.train_loss.append(sum(losses) / len(losses))
+    history.validation_loss.append(evaluation.loss)
+    history.validation_accuracy.append(evaluation.accuracy)
+    history.seconds.append(seconds)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Split, transform: Transform) -> Evaluation:
+    """Return the model's logits on a split, in evaluation mode: dropout off, statistics fixed.
+
+    The model keeps the mode it was in.
+    """
+    was_training = model.training
+    model.eval()
+    on_device = split.to(device_of(model))
+    logits = [model(images) for images, _ in batches(on_device, _EVALUATION_BATCH, transform)]
+    model.train(was_training)
+    return Evaluation(torch.cat(logits).float().cpu(), split.labels.cpu())
+
+
+def fit_seeds(
+    build: Callable[[], nn.Module],
+    train: Split,
+    validation: Split,
+    recipe: Recipe,
+    transform: Transform,
+    seeds: Sequence[int],
+) -> list[tuple[nn.Module, History]]:
+    """Train one model a seed, the initial weights drawn from that seed too.
+
+    Args:
+        build: returns a freshly initialized model.
+        train: as for `fit`, like the arguments that follow.
+        validation: see `fit`.
+        recipe: see `fit`.
+        transform: see `fit`.
+        seeds: one run each.
+
+    Returns:
+        The trained models with their histories, in the order of the seeds.
+    """
+    runs = []
+    for seed in seeds:
+        runtime.seed_everything(seed)
+        model = build()
+        runs.append((model, fit(model, train, validation, recipe, transform, seed)))
+    return runs
