@@ -1,0 +1,68 @@
+"""Device choice, seeds and provenance."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from dlbook import runtime
+
+
+def test_a_requested_device_is_used():
+    assert runtime.choose_device("cpu").device == torch.device("cpu")
+
+
+def test_the_reason_names_the_device():
+    chosen = runtime.choose_device()
+    assert chosen.reason.startswith(chosen.device.type)
+
+
+def test_an_unknown_device_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="choose one of cuda, mps, cpu"):
+        runtime.choose_device("abacus")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+def test_a_missing_device_is_refused():
+    with pytest.raises(ValueError, match="does not find it"):
+        runtime.choose_device("cuda")
+
+
+def test_the_variable_overrides_the_choice(monkeypatch):
+    monkeypatch.setenv("DLBOOK_DEVICE", "abacus")
+    runtime.current.cache_clear()
+    with pytest.raises(ValueError, match="abacus"):
+        runtime.current()
+    monkeypatch.undo()
+    runtime.current.cache_clear()
+
+
+def _draws() -> tuple[float, float, float]:
+    return random.random(), float(np.random.rand()), torch.rand(()).item()
+
+
+def test_seeding_repeats_every_generator():
+    generator = runtime.seed_everything(7)
+    first = (*_draws(), torch.rand((), generator=generator).item())
+    generator = runtime.seed_everything(7)
+    assert (*_draws(), torch.rand((), generator=generator).item()) == first
+    runtime.seed_everything(8)
+    assert _draws() != first[:3]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(seed):
+    with pytest.raises(ValueError, match="between 0 and"):
+        runtime.seed_everything(seed)
+
+
+def test_provenance_names_machine_versions_and_commit():
+    described = runtime.describe()
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert described["commit"].removesuffix("-dirty") == head.stdout.strip()
+    assert described["torch"] == torch.__version__
+    assert described["python"] == sys.version.split()[0]
+    assert described["device_name"]

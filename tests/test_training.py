@@ -1,0 +1,155 @@
+"""The training loop, against the one written out in the chapter, and against its own promises."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import jupytext
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ROOT
+
+from dlbook import data, models, runtime, training
+
+RECIPE = training.Recipe(epochs=3, batch_size=32, peak_learning_rate=1e-2, label_smoothing=0.1)
+SIZES = (16, 8, 2)
+
+
+@pytest.fixture
+def standardize(two_classes):
+    return data.standardize(two_classes)
+
+
+def loop_of_the_chapter(train, transform) -> Any:
+    """Return the function `train_by_hand` as the chapter's own cell defines it."""
+    notebook = jupytext.read(ROOT / "book" / "cnn" / "mnist-mlp.md")
+    (cell,) = [cell for cell in notebook.cells if cell.source.startswith("def train_by_hand")]
+    namespace = {
+        "data": data,
+        "device": runtime.current().device,
+        "F": F,
+        "runtime": runtime,
+        "standardize": transform,
+        "torch": torch,
+        "train": train,
+    }
+    exec(cell.source, namespace)
+    return namespace["train_by_hand"]
+
+
+def test_fit_and_the_loop_in_the_chapter_give_the_same_losses(two_classes, standardize):
+    first = models.MLP(SIZES)
+    second = copy.deepcopy(first)
+    losses = loop_of_the_chapter(two_classes, standardize)(first, RECIPE, seed=5)
+    history = training.fit(second, two_classes, two_classes, RECIPE, standardize, seed=5)
+    assert len(losses) == RECIPE.steps(len(two_classes)) == 21
+    assert losses == pytest.approx(history.step_losses, abs=1e-6)
+
+
+def test_one_step_equals_adamw_by_hand(two_classes, standardize):
+    """The first step of Adam moves each weight by the learning rate against its gradient's sign."""
+    recipe = training.Recipe(epochs=1, batch_size=200, peak_learning_rate=1e-2, weight_decay=0.0)
+    model = models.MLP(SIZES, dropout=0.0)
+    before = copy.deepcopy(model)
+    F.cross_entropy(before(standardize(two_classes.images)), two_classes.labels).backward()
+    training.fit(model, two_classes, two_classes, recipe, standardize)
+    first_rate = 1e-2 / 25  # where PyTorch's one-cycle schedule starts
+    for old, new in zip(before.parameters(), model.parameters(), strict=True):
+        assert old.grad is not None
+        expected = old - first_rate * old.grad / (old.grad.abs() + 1e-8)
+        torch.testing.assert_close(new, expected, atol=1e-6, rtol=0)
+
+
+def test_a_seed_fixes_the_outcome(two_classes, standardize):
+    def run(seed):
+        (run,) = training.fit_seeds(
+            lambda: models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize, [seed]
+        )
+        return run[1].step_losses
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+def test_training_learns(two_classes, standardize):
+    model = models.MLP(SIZES)
+    recipe = dataclasses.replace(RECIPE, epochs=10)
+    training.fit(model, two_classes, two_classes, recipe, standardize)
+    assert training.evaluate(model, two_classes, standardize).accuracy == 1.0
+
+
+def test_the_best_epoch_is_kept(two_classes, standardize):
+    """With a rate that wrecks the network after a good start, the good start must survive."""
+    train, validation = data.random_split(two_classes, (0.5, 0.5))
+    recipe = training.Recipe(epochs=8, batch_size=10, peak_learning_rate=3.0)
+    model = models.MLP(SIZES)
+    history = training.fit(model, train, validation, recipe, standardize, seed=1)
+    kept = training.evaluate(model, validation, standardize).accuracy
+    assert min(history.validation_accuracy) < max(history.validation_accuracy)
+    assert kept == max(history.validation_accuracy)
+    assert not model.training
+
+
+def test_history_has_an_entry_an_epoch(two_classes, standardize):
+    history = training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize)
+    for entries in (history.train_loss, history.validation_loss, history.validation_accuracy):
+        assert len(entries) == 3
+    assert history.seconds == sorted(history.seconds)
+    assert history.train_loss[0] == pytest.approx(sum(history.step_losses[:7]) / 7)
+
+
+def test_a_loss_of_nan_stops_training_and_names_the_step(two_classes):
+    calls = 0
+
+    def poison_the_fifth_batch(images):
+        nonlocal calls
+        calls += 1
+        return images.float() / 255 + (float("nan") if calls == 5 else 0)
+
+    with pytest.raises(training.DivergedError, match="nan at step 5: lower the learning rate"):
+        training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, poison_the_fifth_batch)
+
+
+def test_frozen_models_are_refused(two_classes, standardize):
+    model = models.MLP(SIZES).requires_grad_(False)
+    with pytest.raises(ValueError, match="every parameter is frozen"):
+        training.fit(model, two_classes, two_classes, RECIPE, standardize)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"peak_learning_rate": 0},
+        {"weight_decay": -1},
+        {"label_smoothing": 1},
+    ],
+)
+def test_an_impossible_recipe_is_refused(wrong):
+    with pytest.raises(ValueError, match="Recipe"):
+        dataclasses.replace(RECIPE, **wrong)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_evaluation_switches_dropout_off_and_restores_the_mode(two_classes, standardize, mode):
+    model = models.MLP(SIZES, dropout=0.5).train(mode)
+    first = training.evaluate(model, two_classes, standardize)
+    second = training.evaluate(model, two_classes, standardize)
+    assert torch.equal(first.logits, second.logits)
+    assert model.training is mode
+
+
+def test_evaluation_agrees_with_torch(two_classes, standardize):
+    model = models.MLP(SIZES)
+    evaluation = training.evaluate(model, two_classes, standardize)
+    logits = model.eval()(standardize(two_classes.images))
+    assert evaluation.loss == pytest.approx(F.cross_entropy(logits, two_classes.labels).item())
+    assert torch.equal(evaluation.predictions, logits.argmax(1))
+
+
+def test_progress_shows_in_a_terminal(two_classes, standardize, capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize, seed=4)
+    assert "seed 4" in capsys.readouterr().err

@@ -1,0 +1,100 @@
+"""Figures: that they show what they were given."""
+
+import matplotlib.pyplot as plt
+import nbclient
+import nbformat
+import pytest
+import torch
+
+from dlbook import visualize
+from dlbook.training import History
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_a_grid_shows_every_image_on_one_scale():
+    images = torch.stack([torch.full((1, 2, 2), value) for value in (0.0, 1.0, 4.0)])
+    figure = visualize.image_grid(images, titles=["a", "b", "c"], columns=2)
+    shown = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in shown] == ["a", "b", "c"]
+    assert [ax.images[0].norm(ax.images[0].get_array()).max() for ax in shown] == pytest.approx([0, 0.25, 1])
+
+
+def test_a_signed_grid_puts_zero_in_the_middle():
+    figure = visualize.image_grid(torch.tensor([[[[-1.0, 0.0, 3.0]]]]), signed=True)
+    assert figure.axes[0].images[0].get_clim() == (-3, 3)
+
+
+def test_colors_keep_their_order():
+    images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    images[:, 0] = 255
+    shown = visualize.image_grid(images).axes[0].images[0].get_array()
+    assert shown[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_grid_refuses_what_it_cannot_show():
+    with pytest.raises(ValueError, match="1 or 3"):
+        visualize.image_grid(torch.zeros(1, 2, 4, 4))
+    with pytest.raises(ValueError, match="2 images, but 1 titles"):
+        visualize.image_grid(torch.zeros(2, 1, 4, 4), titles=["a"])
+
+
+def test_class_balance_draws_shares():
+    ax = visualize.class_balance({"train": torch.tensor([0, 0, 1, 1]), "test": torch.tensor([1])}, "ab")
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 0, 1])
+
+
+def test_learning_curves_draw_every_run_and_the_mean():
+    runs = [
+        History(seed, [], train_loss=[2.0, 1 + seed], validation_loss=[1, 1], validation_accuracy=[0, 1])
+        for seed in (0, 2)
+    ]
+    loss, accuracy = visualize.learning_curves(runs).axes
+    assert len(loss.lines) == 6
+    assert len(accuracy.lines) == 3
+    assert list(loss.lines[2].get_ydata()) == [2, 2]
+
+
+def test_a_confusion_matrix_shows_every_count_and_colors_mistakes_only():
+    ax = visualize.confusion(torch.tensor([[9, 1], [0, 7]]), "ab")
+    assert [text.get_text() for text in ax.texts] == ["9", "1", "0", "7"]
+    assert ax.images[0].get_array().tolist() == [[0, 1], [0, 0]]
+
+
+def test_intervals_and_reliability_take_an_axes():
+    _, (left, right) = visualize.subplots(2)
+    assert visualize.intervals({"a": (0.5, 0.4, 0.6)}, ax=left) is left
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    assert visualize.reliability({"net": logits}, torch.tensor([0, 1]), ax=right) is right
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["calibrated", "net"]
+
+
+def test_a_table_is_markdown():
+    table = visualize.Table(
+        {"digit": ["0", "1"], "f1": torch.tensor([0.5, 0.25]), "n": torch.tensor([1000, 2])}
+    )
+    assert repr(table).splitlines() == [
+        "| digit | f1 | n |",
+        "| --: | --: | --: |",
+        "| 0 | 0.5000 | 1,000 |",
+        "| 1 | 0.2500 | 2 |",
+    ]
+    with pytest.raises(ValueError, match="differ in length"):
+        visualize.Table({"a": ["1"], "b": ["1", "2"]})
+
+
+def test_every_figure_of_a_notebook_appears_once():
+    """Drawing inside a style context once kept all figures but the first from appearing."""
+    cells = [
+        "import torch\nfrom dlbook import visualize\nvisualize.image_grid(torch.zeros(1, 1, 2, 2));",
+        "visualize.image_grid(torch.zeros(1, 1, 2, 2));",
+        "visualize.confusion(torch.eye(2).long(), 'ab');",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook).execute()
+    pictures = [[o for o in cell.outputs if "image/png" in o.get("data", {})] for cell in notebook.cells]
+    assert [len(found) for found in pictures] == [1, 1, 1]
