@@ -114,7 +114,9 @@ def test_a_broken_reference_fails_the_build(book):
 
 
 def test_progress_bars_leave_no_trace(book):
-    write_chapter(book, "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    pass\nprint('done')")
+    write_chapter(
+        book, "from dlbook import runtime\nfor _ in runtime.progress(range(3)):\n    pass\nprint('done')"
+    )
     assert build(book).returncode == 0
     page = (book / "_build" / "html" / "cnn" / "one.html").read_text()
     assert "done" in page

@@ -10,7 +10,7 @@ from conftest import ROOT, chapter_paths
 
 ERROR_WORDS = ("Traceback (most recent call last)", "Warning:", "Error:", "CUDA error")
 # tqdm's bar, in a terminal and in a notebook.
-PROGRESS_RESIDUE = ("it/s]", "s/it]", "epoch/s", "%|█", "0%|", "application/vnd.jupyter.widget")
+PROGRESS_RESIDUE = ("it/s]", "s/it]", "epoch/s", "%|█", "0%|")
 
 
 def parse(page: Path) -> BeautifulSoup:
@@ -39,6 +39,7 @@ def test_no_output_holds(html, words):
             found = [word for word in words if word in output.get_text()]
             assert found == [], f"{page.name}: {output.get_text()[:200]}"
         assert not parse(page).select(".output.stderr, .output.traceback")
+        assert "application/vnd.jupyter.widget" not in page.read_text()
 
 
 def test_every_image_has_alternative_text(html):

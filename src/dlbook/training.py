@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
-from tqdm.auto import tqdm
 
 from dlbook import runtime
 from dlbook.data import Split, batches
@@ -149,7 +148,7 @@ def fit(
     optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
-    epochs = tqdm(range(recipe.epochs), desc=f"seed {seed}", unit="epoch", leave=False)
+    epochs = runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
     for epoch in epochs:
         train_batches = batches(train, recipe.batch_size, transform, generator)
         losses = _train_epoch(model, train_batches, optimizer, schedule, recipe.label_smoothing)

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -97,19 +98,19 @@ def image_grid(
     return figure
 
 
-def _displayable(images: Tensor, signed: bool) -> tuple[Tensor, dict[str, Any]]:
+def _displayable(images: Tensor, signed: bool) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the pixels as matplotlib wants them, and the options that put all on one scale."""
-    pixels = images.detach().cpu()
+    pixels = images.detach().cpu().numpy()
     if signed:
-        limit = pixels.abs().max().item() or 1.0
+        limit = np.abs(pixels).max() or 1.0
         return pixels[:, 0], {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-    if pixels.dtype != torch.uint8:
+    if pixels.dtype != np.uint8:
         low, high = pixels.min(), pixels.max()
-        pixels = (pixels - low) / (high - low).clamp(min=1e-12)
-    limit = 255 if pixels.dtype == torch.uint8 else 1
+        pixels = (pixels - low) / max(high - low, 1e-12)
+    limit = 255 if pixels.dtype == np.uint8 else 1
     if pixels.shape[1] == 1:
         return pixels[:, 0], {"cmap": "gray", "vmin": 0, "vmax": limit}
-    return pixels.permute(0, 2, 3, 1), {}
+    return pixels.transpose(0, 2, 3, 1), {}
 
 
 def class_balance(splits: Mapping[str, Tensor], classes: Sequence[str], ax: Axes | None = None) -> Axes:
@@ -125,8 +126,8 @@ def class_balance(splits: Mapping[str, Tensor], classes: Sequence[str], ax: Axes
     for number, ((name, labels), color) in enumerate(
         zip(splits.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False)
     ):
-        shares = torch.bincount(labels.cpu(), minlength=len(classes)) / len(labels)
-        places = torch.arange(len(classes)) + (number - (len(splits) - 1) / 2) * width
+        shares = np.bincount(labels.cpu(), minlength=len(classes)) / len(labels)
+        places = np.arange(len(classes)) + (number - (len(splits) - 1) / 2) * width
         ax.bar(places, shares, width, color=color, label=name)
     ax.axhline(1 / len(classes), color=GRAY, linewidth=1, linestyle="--", label="balanced")
     ax.set_xticks(range(len(classes)), classes)
@@ -150,9 +151,9 @@ def learning_curves(histories: Sequence[History]) -> Figure:
         ("validation_loss", "validation", ORANGE, left),
         ("validation_accuracy", "validation", ORANGE, right),
     ):
-        curves = torch.tensor([getattr(history, attribute) for history in histories])
+        curves = np.array([getattr(history, attribute) for history in histories])
         ax.plot(epochs, curves.T, color=color, linewidth=0.7, alpha=0.4)
-        ax.plot(epochs, curves.mean(dim=0), color=color, linewidth=2, label=label)
+        ax.plot(epochs, curves.mean(axis=0), color=color, linewidth=2, label=label)
     left.set(xlabel="epoch", ylabel="cross-entropy (nats)")
     right.set(xlabel="epoch", ylabel="accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
@@ -171,8 +172,8 @@ def confusion(matrix: Tensor, classes: Sequence[str], ax: Axes | None = None) ->
         ax: where to draw; a new figure without it.
     """
     ax = _axes(ax, width=5.6, height=5.2)
-    mistakes = matrix.clone().fill_diagonal_(0)
-    ax.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max().item()))
+    mistakes = matrix.clone().fill_diagonal_(0).numpy()
+    ax.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max()))
     threshold = mistakes.max() * 0.6
     for row, column in torch.cartesian_prod(torch.arange(len(classes)), torch.arange(len(classes))).tolist():
         shade = "white" if mistakes[row, column] > threshold else "black"

@@ -1,0 +1,35 @@
+"""Mend what the theme and its extensions leave wrong in every page."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+
+def drop_repeated_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Load each script once: sphinx-thebe's stands twice in a page, and the second time is an error.
+
+    Sphinx itself drops twins, but takes those without a file for different: one has the name None,
+    the other an empty one.
+    """
+    scripts = context.get("script_files", [])
+    unique = {(script.filename or "", repr(script.attributes)): script for script in reversed(scripts)}
+    context["script_files"] = list(reversed(unique.values()))
+
+
+def extensions_checksum() -> str:
+    """Return a checksum over the local extensions, which every page depends on."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx, after those whose scripts it looks at."""
+    # A change of this value makes Sphinx read every page again; what was executed stays cached.
+    app.add_config_value("dlbook_extensions", extensions_checksum(), "env")
+    app.connect("html-page-context", drop_repeated_scripts, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
