@@ -54,7 +54,7 @@ serve: book ## serve the built site on http://localhost:8000 (PORT=… for anoth
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 benchmark: $(READY) ## print training speed against the usual loop, measured on this machine
-	$(BIN)/python tests/benchmarks/training_speed.py
+	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/training_speed.py
 
 # torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out.
 lock: $(READY) ## resolve the dependencies anew into the lock files
