@@ -78,11 +78,11 @@ def usual_epochs_to_target(train: data.Split, validation: data.Split) -> tuple[i
     train = train.to(device)
     scale = v2.ToDtype(torch.float32, scale=True)
     model = models.MLP().to(device)
-    for epoch in range(1, USUAL_EPOCHS + 1):
+    epoch, reached = 0, 0.0
+    while epoch < USUAL_EPOCHS and reached < TARGET:
         train_usual(model, data.batches(train, USUAL_BATCH, scale, generator))
         reached = training.evaluate(model, validation, scale).accuracy
-        if reached >= TARGET:
-            break
+        epoch += 1
     return epoch, reached
 
 
