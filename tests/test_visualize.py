@@ -1,5 +1,9 @@
 """Figures: that they show what they were given."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import nbclient
 import nbformat
@@ -99,3 +103,23 @@ def test_every_figure_of_a_notebook_appears_once():
     nbclient.NotebookClient(notebook).execute()
     pictures = [[o for o in cell.outputs if "image/png" in o.get("data", {})] for cell in notebook.cells]
     assert [len(found) for found in pictures] == [1, 1, 1]
+
+
+def test_a_new_machine_builds_its_font_cache_in_silence(tmp_path):
+    """Matplotlib warns when that takes over five seconds; here, at once."""
+    code = (
+        "import threading\n"
+        "class AtOnce:\n"
+        "    def __init__(self, _, say): self.start = say\n"
+        "    def cancel(self): pass\n"
+        "import dlbook.visualize\n"
+        "threading.Timer = AtOnce\n"
+        "import importlib, matplotlib.font_manager\n"
+        "importlib.reload(matplotlib.font_manager)\n"
+    )
+    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert list(tmp_path.glob("fontlist*"))
+    assert run.stderr == ""
