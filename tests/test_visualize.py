@@ -112,10 +112,8 @@ def test_a_new_machine_builds_its_font_cache_in_silence(tmp_path):
         "class AtOnce:\n"
         "    def __init__(self, _, say): self.start = say\n"
         "    def cancel(self): pass\n"
-        "import dlbook.visualize\n"
         "threading.Timer = AtOnce\n"
-        "import importlib, matplotlib.font_manager\n"
-        "importlib.reload(matplotlib.font_manager)\n"
+        "import dlbook.visualize\n"
     )
     environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
     run = subprocess.run(
