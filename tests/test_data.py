@@ -107,10 +107,13 @@ def test_an_empty_batch_is_refused(two_classes):
 # --- finding data --------------------------------------------------------------------------------
 
 
+REFUSING = "http://127.0.0.1:9/"
+
+
 @pytest.fixture
 def no_mirror(monkeypatch):
     """Mirrors that refuse the connection, as on a train."""
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    set_mirrors(monkeypatch, REFUSING)
 
 
 @pytest.fixture
@@ -136,6 +139,10 @@ def archives(tmp_path, monkeypatch):
     return folder
 
 
+def set_mirrors(monkeypatch, *addresses: str) -> None:
+    monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "sources", addresses)
+
+
 @pytest.fixture
 def mirror(archives, monkeypatch):
     """A server on loopback that has the archives."""
@@ -143,7 +150,7 @@ def mirror(archives, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+    set_mirrors(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
     yield archives
     server.shutdown()
     thread.join(timeout=10)
@@ -169,7 +176,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 def test_data_are_fetched_once_and_then_read_from_disk(data_dir, mirror, monkeypatch):
     fetched = data.load("mnist")
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    set_mirrors(monkeypatch, REFUSING)
     read = data.load("mnist")
     assert not read.source.is_standin
     assert fetched.train.images.shape == (20, 1, 28, 28)
@@ -179,7 +186,7 @@ def test_data_are_fetched_once_and_then_read_from_disk(data_dir, mirror, monkeyp
 
 
 def test_the_second_mirror_serves_when_the_first_is_down(data_dir, mirror, monkeypatch):
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/", *MNIST.mirrors])
+    set_mirrors(monkeypatch, REFUSING, *registry.REGISTRY["mnist"].sources)
     assert not data.load("mnist").source.is_standin
 
 

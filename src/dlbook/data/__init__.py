@@ -2,7 +2,8 @@
 
 from dlbook.data.batches import batches, standardize
 from dlbook.data.dataset import DataError, Dataset, Source, Split, random_split
-from dlbook.data.loading import available, data_directory, load
+from dlbook.data.loading import available, load
+from dlbook.data.registry import data_directory
 
 __all__ = [
     "DataError",

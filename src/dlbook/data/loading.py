@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from dlbook.data import mnist, standins
 from dlbook.data.dataset import DataError, Dataset, Source, checksum
-from dlbook.data.registry import REGISTRY
+from dlbook.data.registry import REGISTRY, data_directory, is_present
 
 # How each data set is brought (its files, to the data directory) and read (files to two splits).
 _FETCH = {"mnist": mnist.fetch}
@@ -17,12 +15,6 @@ _READ = {"mnist": mnist.read}
 def available() -> tuple[str, ...]:
     """Return the names that `load` knows."""
     return tuple(REGISTRY)
-
-
-def data_directory() -> Path:
-    """Return where data sets are kept: ``DLBOOK_DATA``, else the platform's cache folder of the user."""
-    chosen = os.environ.get("DLBOOK_DATA")
-    return Path(chosen).expanduser() if chosen else user_cache_path("dlbook")
 
 
 def load(name: str) -> Dataset:
@@ -44,7 +36,7 @@ def load(name: str) -> Dataset:
     if name not in REGISTRY:
         raise DataError(f"unknown data set {name!r}: the book has {', '.join(available())}")
     directory = data_directory()
-    if not all((directory / file).exists() for file in REGISTRY[name].files):
+    if not is_present(name):
         _require_writable(directory)
         try:
             _FETCH[name](directory)

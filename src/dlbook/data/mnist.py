@@ -16,8 +16,8 @@ _TIMEOUT_SECONDS = 20
 def fetch(directory: Path) -> None:
     """Download and extract the four files below ``directory``, from the first mirror that has them.
 
-    torchvision knows the mirrors and each archive's checksum; pooch downloads with a progress bar,
-    checks, and renames a file to its final name only when it is whole.
+    torchvision knows each archive's checksum; pooch downloads with a progress bar, checks, and renames
+    an archive to its final name only when it is whole.
 
     Raises:
         OSError: no mirror answered; the last one's error.
@@ -25,13 +25,13 @@ def fetch(directory: Path) -> None:
     """
     pooch.get_logger().setLevel("WARNING")  # the progress bar says enough, and leaves no trace in a page
     raw = directory / "MNIST" / "raw"
-    for number, mirror in enumerate(MNIST.mirrors, start=1):
+    unreachable: requests.RequestException | None = None
+    for mirror in REGISTRY["mnist"].sources:
         try:
-            _fetch_from(mirror, raw)
-            return
-        except requests.RequestException:  # an OSError: the caller decides what follows the last mirror
-            if number == len(MNIST.mirrors):
-                raise
+            return _fetch_from(mirror, raw)
+        except requests.RequestException as error:
+            unreachable = error
+    raise unreachable or OSError("no source is known")
 
 
 def _fetch_from(mirror: str, raw: Path) -> None:

@@ -1,7 +1,14 @@
-"""Which data sets the book knows: their files, checksums and terms."""
+"""Which data sets the book knows: their files, checksums and terms, and where they are kept.
 
+The site's build reads this file by itself, so it imports nothing heavy and nothing of `dlbook`.
+"""
+
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
 
 
 @dataclass(frozen=True)
@@ -12,6 +19,7 @@ class Entry:
         title: its name in prose.
         classes: the name of each label.
         files: path below the data directory, and SHA-256 of the extracted file.
+        sources: folders on the web that hold the archives, in the order to try them.
         license: its terms.
         homepage: where it is described.
     """
@@ -19,6 +27,7 @@ class Entry:
     title: str
     classes: tuple[str, ...]
     files: Mapping[str, str]
+    sources: tuple[str, ...]
     license: str
     homepage: str
 
@@ -42,7 +51,22 @@ REGISTRY: Mapping[str, Entry] = {
                 "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
             ),
         },
+        sources=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ),
         license="CC BY-SA 3.0",
         homepage="http://yann.lecun.com/exdb/mnist/",
     ),
 }
+
+
+def data_directory() -> Path:
+    """Return where data sets are kept: ``DLBOOK_DATA``, else the platform's cache folder of the user."""
+    chosen = os.environ.get("DLBOOK_DATA")
+    return Path(chosen).expanduser() if chosen else user_cache_path("dlbook")
+
+
+def is_present(name: str) -> bool:
+    """Tell whether all files of a registered data set are in the data directory; not, if they are whole."""
+    return all((data_directory() / file).exists() for file in REGISTRY[name].files)

@@ -1,0 +1,103 @@
+"""What code imports, straight and through the package's other modules, found without running it."""
+
+import ast
+import functools
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
+CELL_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.MULTILINE | re.DOTALL)
+
+
+def chapter_trees(text: str) -> list[ast.Module]:
+    """Return the syntax trees of a MyST chapter's code cells; a cell that does not parse is left out."""
+    trees = []
+    for cell in CODE_CELL.finditer(text):
+        code = CELL_OPTIONS.sub("", cell.group(2))
+        lines = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))]
+        try:
+            trees.append(ast.parse("\n".join(lines)))
+        except SyntaxError:  # its execution will fail, and say where
+            continue
+    return trees
+
+
+def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
+    """Yield the dotted names that a module imports, or may: of ``from a import b``, both a and a.b.
+
+    Args:
+        tree: the module.
+        package: the package it lies in, which relative imports start from.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def loaded_data_sets(trees: Iterable[ast.Module]) -> set[str]:
+    """Return the texts that code hands to a call of ``load``, as in ``data.load("mnist")``."""
+    names = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called == "load" and isinstance(node.args[0].value, str):
+                names.add(node.args[0].value)
+    return names
+
+
+def reachable(trees: Iterable[ast.Module], package: Path) -> tuple[dict[str, Path], set[str]]:
+    """Follow imports from code into a package.
+
+    Args:
+        trees: the code to start from.
+        package: the package's folder; its name is the package's.
+
+    Returns:
+        The package's modules that the code runs, dotted name → file, and the top-level names of all
+        else that the code or these modules import.
+    """
+    modules: dict[str, Path] = {}
+    outside: set[str] = set()
+    pending = [name for tree in trees for name in imported_names(tree)]
+    while pending:
+        parts = pending.pop().split(".")
+        if parts[0] != package.name:
+            outside.add(parts[0])
+            continue
+        # Importing a.b.c runs a, then a.b, then a.b.c; the last part may be no module, but a function.
+        for dotted in (".".join(parts[:length]) for length in range(1, len(parts) + 1)):
+            path = _module_file(dotted, package)
+            if path and dotted not in modules:
+                modules[dotted] = path
+                home = dotted if path.name == "__init__.py" else dotted.rpartition(".")[0]
+                pending += imported_names(_parse(path), home)
+    return modules, outside
+
+
+@functools.cache
+def code_checksum(path: Path) -> str:
+    """Return a checksum of what a module does: comments, docstrings and layout do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                if ast.get_docstring(node, clean=False) is not None:
+                    node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:16]
+
+
+def _module_file(dotted: str, package: Path) -> Path | None:
+    path = package.parent.joinpath(*dotted.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+@functools.cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))

@@ -1,0 +1,240 @@
+"""The execution cache: what executes again, and what does not, counted in books that are really built."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from dlbook_fingerprint import changes, with_fingerprint
+from imports import chapter_trees, code_checksum, imported_names, loaded_data_sets, reachable
+
+FRONT_MATTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+"""
+CELL = """
+```{code-cell}
+%s
+open(%r, "a").write(%r)
+```
+"""
+
+
+class Book:
+    """A book of two chapters with its own copy of `dlbook`: one uses metrics, the other data and metrics."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "executed.log"
+        (folder / "book" / "cnn").mkdir(parents=True)
+        shutil.copytree(ROOT / "src", folder / "src")
+        shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext")
+        (folder / "book" / "_static").mkdir()
+        (folder / "book" / "_static" / "book.css").touch()
+        shutil.copy(ROOT / "book" / "references.bib", folder / "book")
+        shutil.copy(ROOT / "_config.yml", folder)
+        for lock in ROOT.glob("requirements*.txt"):
+            shutil.copy(lock, folder)
+        (folder / "_toc.yml").write_text(
+            "format: jb-book\nroot: index\nchapters:\n- file: cnn/data\n- file: cnn/plain\n"
+        )
+        (folder / "book" / "index.md").write_text("# Index\n")
+        self.write("data", "from dlbook import data\nprint(data.load('mnist'))")
+        self.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')")
+        # A small module of the test's own, so that one change has one meaning.
+        (folder / "src" / "dlbook" / "initial.py").write_text("from dlbook.scale import UNIT\n")
+        (folder / "src" / "dlbook" / "scale.py").write_text('"""A docstring."""\n\nUNIT = 1  # one\n')
+
+    def write(self, name: str, code: str, prose: str = "Some prose.") -> None:
+        cell = CELL % (code, str(self.log), name + "\n")
+        text = f"{FRONT_MATTER}\n# Chapter {name}\n\n{prose}\n{cell}"
+        (self.folder / "book" / "cnn" / f"{name}.md").write_text(text)
+
+    def build(self, **variables: str) -> list[str]:
+        """Build; return the chapters that executed, sorted."""
+        self.log.write_text("")
+        command = [Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml"]
+        command += ["--toc", self.folder / "_toc.yml", "--path-output", ".", "-W", "--keep-going"]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.folder / "src"),
+            "DLBOOK_DATA": str(self.folder / "data"),
+            "NO_PROXY": "*",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+        }
+        self.run = subprocess.run(
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env=environment | variables,
+        )
+        assert self.run.returncode == 0, self.run.stderr
+        return sorted(self.log.read_text().split())
+
+    def page(self, name: str) -> str:
+        return (self.folder / "_build" / "html" / "cnn" / f"{name}.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Book:
+    """A book that was built once, without the real data."""
+    book = Book(tmp_path_factory.mktemp("book"))
+    assert book.build() == ["data", "plain"]
+    return book
+
+
+def test_nothing_changed_nothing_executes(built):
+    assert built.build() == []
+    shutil.rmtree(built.folder / "_build" / ".doctrees")
+    assert built.build() == []
+
+
+def test_prose_alone_is_rendered_and_not_executed(built):
+    built.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')", prose="Other prose.")
+    assert built.build() == []
+    assert "Other prose." in built.page("plain")
+
+
+def test_a_changed_module_executes_who_reaches_it_and_the_undone_change_nobody(built):
+    module = built.folder / "src" / "dlbook" / "scale.py"
+    before = module.read_text()
+    module.write_text(before.replace("UNIT = 1", "UNIT = 2"))
+    assert built.build() == ["plain"]
+    assert "cnn/plain was computed with other code or data: dlbook.scale" in built.run.stdout
+    module.write_text(before)
+    assert built.build() == []
+    standins = built.folder / "src" / "dlbook" / "data" / "standins.py"
+    before = standins.read_text()
+    standins.write_text(
+        before.replace("size=(20, 20)", "size=(18, 18)").replace("(4, 4, 4, 4)", "(5, 5, 5, 5)")
+    )
+    assert built.build() == ["data"]
+    standins.write_text(before)
+    assert built.build() == []
+
+
+def test_comments_docstrings_and_layout_execute_nothing(built):
+    module = built.folder / "src" / "dlbook" / "scale.py"
+    before = module.read_text()
+    module.write_text('"""Another docstring."""\n# and a comment\n\n\nUNIT   =   (1)\n')
+    assert built.build() == []
+    module.write_text(before)
+
+
+def test_a_new_version_of_a_computing_package_executes_who_imports_it(built):
+    lock = built.folder / "requirements-torch.txt"
+    before = lock.read_text()
+    lock.write_text(before.replace("torch==", "torch==99."))
+    assert built.build() == ["data", "plain"]
+    lock.write_text(before)
+    assert built.build() == []
+    lock = built.folder / "requirements.txt"
+    before = lock.read_text()
+    lock.write_text(before.replace("scikit-learn==", "scikit-learn==99."))
+    assert built.build() == ["data"]
+    lock.write_text(before)
+    assert built.build() == []
+
+
+def test_another_device_executes_and_the_first_one_s_outputs_return(built):
+    assert built.build(DLBOOK_DEVICE="cpu") == []
+    assert changes(fingerprint(device="cpu"), fingerprint(device="cuda")) == ["device cpu → cuda"]
+
+
+def test_other_data_execute_who_loads_them(built, tmp_path):
+    """Presence is what the fingerprint sees; the kernel then finds that these are damaged, and says so."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images", "t10k-images"):
+        (raw / f"{name}-idx3-ubyte").touch()
+    for name in ("train-labels", "t10k-labels"):
+        (raw / f"{name}-idx1-ubyte").touch()
+    with pytest.raises(AssertionError, match="is damaged"):
+        built.build(DLBOOK_DATA=str(tmp_path))
+    assert "cnn/data was computed with other code or data: mnist" in built.run.stdout
+    assert "cnn/plain" not in "".join(
+        line for line in built.run.stdout.splitlines() if "computed with" in line
+    )
+    assert built.build() == []
+
+
+# --- the parts, without a build --------------------------------------------------------------------
+
+
+def fingerprint(**parts) -> dict:
+    return {"device": "cpu", "data": {}, "packages": {}, "modules": {}} | parts
+
+
+def test_the_reasons_of_a_change_are_named():
+    before = fingerprint(modules={"a": "1", "b": "1"}, packages={"torch": "1"})
+    after = fingerprint(modules={"a": "2", "c": "1"}, packages={"torch": "2"})
+    assert changes(before, after) == ["torch", "a", "b", "c"]
+
+
+def test_the_fingerprint_moves_no_line():
+    text = FRONT_MATTER + "\n# Title\n"
+    marked = with_fingerprint(text, fingerprint())
+    assert marked.splitlines()[-3:] == text.splitlines()[-3:]
+    assert marked.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "package", "expected"),
+    [
+        ("import a.b as c", "", {"a.b"}),
+        ("from a import b, c", "", {"a", "a.b", "a.c"}),
+        ("def f():\n    from a import b", "", {"a", "a.b"}),
+        ("from . import x", "p.q", {"p.q", "p.q.x"}),
+        ("from ..m import x", "p.q", {"p.m", "p.m.x"}),
+    ],
+)
+def test_imports_are_found(code, package, expected):
+    (tree,) = chapter_trees(f"```{{code-cell}}\n{code}\n```\n")
+    assert set(imported_names(tree, package)) == expected
+
+
+def test_cell_options_and_magics_are_no_code():
+    text = (
+        "```{code-cell} ipython3\n---\ntags: [a]\n---\n%matplotlib inline\n!ls\nimport a\n```\n"
+        "```{code-cell}\n:tags: [b]\n\nimport b\n```\n"
+        "```{code-cell}\nthis does not parse\n```\n"
+        "```python\nimport c\n```\n"
+    )
+    names = {name for tree in chapter_trees(text) for name in imported_names(tree)}
+    assert names == {"a", "b"}
+
+
+def test_every_module_of_the_package_is_reached_from_the_chapters():
+    """A module that no chapter reaches is either dead or missed."""
+    trees = [
+        tree for path in (ROOT / "book" / "cnn").rglob("*.md") for tree in chapter_trees(path.read_text())
+    ]
+    modules, outside = reachable(trees, ROOT / "src" / "dlbook")
+    sources = {path for path in (ROOT / "src" / "dlbook").rglob("*.py")}
+    assert set(modules.values()) == sources
+    assert {"torch", "torchvision", "matplotlib", "numpy", "sklearn"} <= outside
+    assert loaded_data_sets(trees) == {"mnist"}
+
+
+def test_what_a_module_does_is_all_that_counts(tmp_path):
+    def checksum(name, code):
+        (tmp_path / name).write_text(code)
+        return code_checksum(tmp_path / name)
+
+    plain = checksum("a.py", "def f(x):\n    return x + 1\n")
+    assert plain == checksum("b.py", 'def f(x):\n    """Say."""\n    # more\n    return (x +\n        1)\n')
+    assert plain != checksum("c.py", "def f(x):\n    return x + 2\n")
+    assert checksum("d.py", 'def f():\n    """Only this."""\n') == checksum("e.py", "def f():\n    pass\n")
