@@ -1,91 +1,12 @@
 """The execution cache: what executes again, and what does not, counted in books that are really built."""
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from dlbook_fingerprint import changes, with_fingerprint
 from imports import chapter_trees, code_checksum, imported_names, loaded_data_sets, reachable
-
-FRONT_MATTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  name: python3
-  display_name: Python 3
----
-"""
-CELL = """
-```{code-cell}
-%s
-open(%r, "a").write(%r)
-```
-"""
-
-
-class Book:
-    """A book of two chapters with its own copy of `dlbook`: one uses metrics, the other data and metrics."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "executed.log"
-        (folder / "book" / "cnn").mkdir(parents=True)
-        shutil.copytree(ROOT / "src", folder / "src")
-        shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext")
-        (folder / "book" / "_static").mkdir()
-        (folder / "book" / "_static" / "book.css").touch()
-        shutil.copy(ROOT / "book" / "references.bib", folder / "book")
-        shutil.copy(ROOT / "_config.yml", folder)
-        for lock in ROOT.glob("requirements*.txt"):
-            shutil.copy(lock, folder)
-        (folder / "_toc.yml").write_text(
-            "format: jb-book\nroot: index\nchapters:\n- file: cnn/data\n- file: cnn/plain\n"
-        )
-        (folder / "book" / "index.md").write_text("# Index\n")
-        self.write("data", "from dlbook import data\nprint(data.load('mnist'))")
-        self.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')")
-        # A small module of the test's own, so that one change has one meaning.
-        (folder / "src" / "dlbook" / "initial.py").write_text("from dlbook.scale import UNIT\n")
-        (folder / "src" / "dlbook" / "scale.py").write_text('"""A docstring."""\n\nUNIT = 1  # one\n')
-
-    def write(self, name: str, code: str, prose: str = "Some prose.") -> None:
-        cell = CELL % (code, str(self.log), name + "\n")
-        text = f"{FRONT_MATTER}\n# Chapter {name}\n\n{prose}\n{cell}"
-        (self.folder / "book" / "cnn" / f"{name}.md").write_text(text)
-
-    def build(self, **variables: str) -> list[str]:
-        """Build; return the chapters that executed, sorted."""
-        self.log.write_text("")
-        command = [Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml"]
-        command += ["--toc", self.folder / "_toc.yml", "--path-output", ".", "-W", "--keep-going"]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(self.folder / "src"),
-            "DLBOOK_DATA": str(self.folder / "data"),
-            "NO_PROXY": "*",
-            "HTTP_PROXY": "http://127.0.0.1:9",
-            "HTTPS_PROXY": "http://127.0.0.1:9",
-        }
-        self.run = subprocess.run(
-            command,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-            env=environment | variables,
-        )
-        assert self.run.returncode == 0, self.run.stderr
-        return sorted(self.log.read_text().split())
-
-    def page(self, name: str) -> str:
-        return (self.folder / "_build" / "html" / "cnn" / f"{name}.html").read_text()
+from small_book import FRONT_MATTER, Book
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +34,7 @@ def test_a_changed_module_executes_who_reaches_it_and_the_undone_change_nobody(b
     before = module.read_text()
     module.write_text(before.replace("UNIT = 1", "UNIT = 2"))
     assert built.build() == ["plain"]
-    assert "cnn/plain was computed with other code or data: dlbook.scale" in built.run.stdout
+    assert "cnn/plain was computed with other code or data: dlbook.scale" in built.said
     module.write_text(before)
     assert built.build() == []
     standins = built.folder / "src" / "dlbook" / "data" / "standins.py"
@@ -162,12 +83,10 @@ def test_other_data_execute_who_loads_them(built, tmp_path):
         (raw / f"{name}-idx3-ubyte").touch()
     for name in ("train-labels", "t10k-labels"):
         (raw / f"{name}-idx1-ubyte").touch()
-    with pytest.raises(AssertionError, match="is damaged"):
-        built.build(DLBOOK_DATA=str(tmp_path))
-    assert "cnn/data was computed with other code or data: mnist" in built.run.stdout
-    assert "cnn/plain" not in "".join(
-        line for line in built.run.stdout.splitlines() if "computed with" in line
-    )
+    assert built.fail(DLBOOK_DATA=str(tmp_path)) == []
+    assert "is damaged" in built.errors
+    assert "cnn/data was computed with other code or data: mnist" in built.said
+    assert "cnn/plain" not in "".join(line for line in built.said.splitlines() if "computed with" in line)
     assert built.build() == []
 
 

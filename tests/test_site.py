@@ -90,6 +90,16 @@ def test_every_citation_leads_to_its_source(html):
             assert soup.find(id=str(citation["href"]).removeprefix("#")), citation
 
 
+def test_every_chapter_says_where_its_outputs_were_computed(html):
+    gathered = json.loads((html.parent / "results.json").read_text())
+    for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):
+        name = source.relative_to(ROOT / "book" / "cnn").with_suffix("").as_posix()
+        provenance = gathered[name]["provenance"]
+        (line,) = [tag.get_text() for tag in parse(page).select("p.provenance")]
+        for part in (provenance["device_name"], provenance["torch"], provenance["commit"][:12]):
+            assert part in line
+
+
 def test_a_standin_is_boxed_and_the_real_data_are_not(html):
     gathered = json.loads((html.parent / "results.json").read_text())
     for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):

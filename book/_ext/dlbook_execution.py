@@ -6,18 +6,72 @@ otherwise read nothing again the next time, warn of nothing, and call the same s
 """
 
 import os
+import time
+import traceback
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from docutils import nodes
+from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
+from myst_nb.core.execute import cache as myst_nb_cache
 from myst_nb.sphinx_ import NbMetadataCollector
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+# Metadata of a notebook that failed: the index of the cell that raised, ran out of time, or killed its
+# kernel, and the error in one line.
+FAILURE = "failure"
 
 
-def quiet_progress_bars(app: Sphinx, config: object) -> None:
+def execute(
+    notebook: nbformat.NotebookNode, chapter_limit: float, *, cwd: str, timeout: float, **options: Any
+) -> ExecutionResult:
+    """Execute a chapter within a time limit for all of it, and survive the death of its kernel.
+
+    Args:
+        notebook: is executed in place.
+        chapter_limit: seconds that the whole chapter may take.
+        cwd: where the kernel runs.
+        timeout: seconds that one cell may take.
+        options: what else myst-nb hands to jupyter-cache.
+    """
+    start = time.monotonic()
+    started: list[int] = []
+
+    def cell_limit(_: object) -> float:
+        return max(0.1, min(timeout, chapter_limit - (time.monotonic() - start)))
+
+    options |= {
+        "timeout_func": cell_limit,
+        "on_cell_start": lambda cell, cell_index: started.append(cell_index),
+    }
+    try:
+        result = single_nb_execution(notebook, cwd=cwd, timeout=None, **options)
+    except DeadKernelError as death:  # jupyter-cache expects only errors that a cell raised
+        result = ExecutionResult(notebook, cwd, time.monotonic() - start, death, traceback.format_exc())
+    if result.err is not None:
+        notebook.metadata[FAILURE] = {"cell": started[-1] if started else None, "error": one_line(result.err)}
+    return result
+
+
+def one_line(error: Exception) -> str:
+    """Return an error as Python's own last line would say it, without the traceback."""
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {error.evalue}"
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+
+
+def set_chapter_limit(app: Sphinx, config: Config) -> None:
+    """Have myst-nb execute with `execute`; it offers no hook, so its function is replaced."""
+    myst_nb_cache.single_nb_execution = partial(execute, chapter_limit=config.dlbook_chapter_timeout)
+
+
+def quiet_progress_bars(app: Sphinx, config: Config) -> None:
     """Keep tqdm's bars out of the pages: the kernels inherit this variable."""
     os.environ.setdefault("TQDM_DISABLE", "1")
 
@@ -29,26 +83,13 @@ def report_failed_cell(app: Sphinx, doctree: nodes.document) -> None:
         return
     executed = Path(app.outdir).parent / "jupyter_execute" / f"{app.env.docname}.ipynb"
     notebook = nbformat.read(executed, as_version=4)
-    number, line, error = find_failed_cell(notebook)
-    where = f"cell {number} (line {line})" if number else "a cell"
-    LOGGER.error(
-        "%s of %s failed: %s", where, app.env.docname, error or execution["error"], location=app.env.docname
-    )
-
-
-def find_failed_cell(notebook: nbformat.NotebookNode) -> tuple[int | None, int | None, str | None]:
-    """Return the failed code cell's number (from 1), its line in the source, and its error."""
-    lines = notebook.metadata.get("source_map", [])
-    number = 0
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code":
-            continue
-        number += 1
-        for output in cell.outputs:
-            if output.output_type == "error":
-                line = lines[index] + 1 if index < len(lines) else None
-                return number, line, f"{output.ename}: {output.evalue}"
-    return None, None, None
+    failure = notebook.metadata[FAILURE]
+    if failure.cell is None:
+        where = "the kernel"
+    else:
+        number = sum(cell.cell_type == "code" for cell in notebook.cells[: failure.cell + 1])
+        where = f"cell {number} (line {notebook.metadata.source_map[failure.cell] + 1})"
+    LOGGER.error("%s of %s failed: %s", where, app.env.docname, failure.error)
 
 
 def forget_after_warnings(app: Sphinx, exception: Exception | None) -> None:
@@ -62,7 +103,9 @@ def forget_after_warnings(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
+    app.add_config_value("dlbook_chapter_timeout", 1800, "")
     app.connect("config-inited", quiet_progress_bars)
+    app.connect("config-inited", set_chapter_limit)
     app.connect("doctree-read", report_failed_cell)
     app.connect("build-finished", forget_after_warnings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

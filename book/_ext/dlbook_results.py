@@ -111,6 +111,15 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         placeholder.replace_self(content or [nodes.paragraph(text="No chapter has recorded a result.")])
 
 
+def add_provenance(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """End each chapter with where and when its outputs were computed."""
+    results = gather(app).get(docname)
+    if results:
+        line = nodes.paragraph(text=provenance_text(results["provenance"]), classes=["provenance"])
+        sections = list(doctree.findall(nodes.section))
+        (sections[0] if sections else doctree).append(line)
+
+
 def _chapter_section(app: Sphinx, docname: str, chapter: str, results: dict[str, Any]) -> list[nodes.Node]:
     title = app.env.titles[chapter].astext()
     uri = app.builder.get_relative_uri(docname, chapter)
@@ -167,5 +176,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results-table", ResultsTableDirective)
     app.connect("env-updated", pages_to_refresh)
     app.connect("doctree-resolved", fill_tables)
+    app.connect("doctree-resolved", add_provenance)
     app.connect("build-finished", write_json)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

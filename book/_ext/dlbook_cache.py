@@ -1,0 +1,129 @@
+"""Keep the execution cache whole: one build at a time, and no damaged entry is ever rendered.
+
+jupyter-cache neither locks its folder nor checks what it reads back. This extension does both, and
+lets jupyter-cache itself remove what is damaged; the chapters concerned are executed again.
+"""
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from docutils import nodes
+from filelock import FileLock, Timeout
+from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+LOGGER = logging.getLogger(__name__)
+NOTEBOOK, CHECKSUM = "base.ipynb", "base.sha256"
+
+
+def checksum(notebook: Path) -> str:
+    """Return the SHA-256 of a cached notebook."""
+    return hashlib.sha256(notebook.read_bytes()).hexdigest()
+
+
+def sign(cache: Path) -> None:
+    """Write the checksum of each new entry beside it."""
+    for notebook in cache.glob(f"executed/*/{NOTEBOOK}"):
+        signature = notebook.with_name(CHECKSUM)
+        if not signature.exists():
+            signature.write_text(checksum(notebook))
+
+
+def is_whole(entry: Path) -> bool:
+    """Tell whether a cache entry is, byte for byte, what was signed."""
+    notebook, signature = entry / NOTEBOOK, entry / CHECKSUM
+    return notebook.exists() and signature.exists() and signature.read_text() == checksum(notebook)
+
+
+def database_is_whole(cache: Path) -> bool:
+    """Tell whether the cache's list of entries can be read."""
+    try:
+        with sqlite3.connect(cache / "global.db") as database:
+            healthy = database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            database.execute("SELECT hashkey FROM nbcache").fetchall()
+        return healthy
+    except sqlite3.DatabaseError:
+        return False
+
+
+def drop_damaged(cache: Path) -> list[str]:
+    """Remove what is damaged from a cache.
+
+    Args:
+        cache: jupyter-cache's folder, which may not exist.
+
+    Returns:
+        The source files whose entries were removed; ``*`` where the whole cache had to go.
+    """
+    if not (cache / "global.db").exists():
+        return []
+    if not database_is_whole(cache):
+        get_cache(str(cache)).clear_cache()
+        return ["*"]
+    store = get_cache(str(cache))
+    damaged = [
+        record for record in store.list_cache_records() if not is_whole(cache / "executed" / record.hashkey)
+    ]
+    for record in damaged:
+        NbCacheRecord.remove_records([record.pk], store.db)
+    return sorted({record.uri for record in damaged})
+
+
+class Keeper:
+    """Guards one build's cache, between Sphinx's events."""
+
+    def lock(self, app: Sphinx, config: Config) -> None:
+        """Wait for any other build in the same folder; the system frees the lock if this one dies."""
+        folder = Path(app.outdir).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        self.guard = FileLock(folder / ".build.lock")
+        try:
+            self.guard.acquire(timeout=0)
+        except Timeout:
+            LOGGER.info("another build is running in %s: waiting for it to finish", folder)
+            self.guard.acquire()
+
+    def check(self, app: Sphinx) -> None:
+        """Drop damaged entries before anything is read, and say so."""
+        self.cache = Path(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
+        self.dropped = drop_damaged(self.cache)
+        for source in self.dropped:
+            what = (
+                "the execution cache was damaged and is"
+                if source == "*"
+                else f"{source}: its cached outputs were"
+            )
+            LOGGER.info("%s removed; what is missing executes again", what)
+
+    def outdated(
+        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+    ) -> list[str]:
+        """Report the pages whose entries were dropped."""
+        executed = {name for name in env.found_docs if "kernelspec" in env.metadata.get(name, {})}
+        if "*" in self.dropped:
+            return sorted(executed)
+        return sorted(name for name in executed if env.doc2path(name) in self.dropped)
+
+    def sign(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Sign what the page just read has added to the cache."""
+        sign(self.cache)
+
+    def release(self, app: Sphinx, exception: Exception | None) -> None:
+        """Let the next build begin."""
+        self.guard.release()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    keeper = Keeper()
+    app.connect("config-inited", keeper.lock)
+    app.connect("builder-inited", keeper.check, priority=900)  # after myst-nb has read its configuration
+    app.connect("env-get-outdated", keeper.outdated)
+    app.connect("doctree-read", keeper.sign)
+    app.connect("build-finished", keeper.release, priority=999)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

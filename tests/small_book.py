@@ -1,0 +1,100 @@
+"""A small book with this book's own configuration, extensions and package, built by the real command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+FRONT_MATTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+"""
+CELL = """
+```{code-cell}
+%s
+open(%r, "a").write(%r)
+```
+"""
+
+
+class Book:
+    """A book of two chapters with its own copy of `dlbook`: one uses metrics, the other data and metrics."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "executed.log"
+        (folder / "book" / "cnn").mkdir(parents=True)
+        shutil.copytree(ROOT / "src", folder / "src")
+        shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext")
+        (folder / "book" / "_static").mkdir()
+        (folder / "book" / "_static" / "book.css").touch()
+        shutil.copy(ROOT / "book" / "references.bib", folder / "book")
+        shutil.copy(ROOT / "_config.yml", folder)
+        for lock in ROOT.glob("requirements*.txt"):
+            shutil.copy(lock, folder)
+        (folder / "_toc.yml").write_text(
+            "format: jb-book\nroot: index\nchapters:\n- file: cnn/data\n- file: cnn/plain\n"
+        )
+        (folder / "book" / "index.md").write_text("# Index\n")
+        self.write("data", "from dlbook import data\nprint(data.load('mnist'))")
+        self.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')")
+        # A small module of the test's own, so that one change has one meaning.
+        (folder / "src" / "dlbook" / "initial.py").write_text("from dlbook.scale import UNIT\n")
+        (folder / "src" / "dlbook" / "scale.py").write_text('"""A docstring."""\n\nUNIT = 1  # one\n')
+
+    def write(self, name: str, code: str, prose: str = "Some prose.") -> None:
+        cell = CELL % (code, str(self.log), name + "\n")
+        text = f"{FRONT_MATTER}\n# Chapter {name}\n\n{prose}\n{cell}"
+        (self.folder / "book" / "cnn" / f"{name}.md").write_text(text)
+
+    def start(self, **variables: str) -> subprocess.Popen[str]:
+        """Start a build, without a network."""
+        command = [Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml"]
+        command += ["--toc", self.folder / "_toc.yml", "--path-output", ".", "-W", "--keep-going"]
+        environment = os.environ | {
+            "PYTHONPATH": str(self.folder / "src"),
+            "DLBOOK_DATA": str(self.folder / "data"),
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+        }
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, build: subprocess.Popen[str]) -> int:
+        """Wait for a build, keep what it said, and return its exit code."""
+        self.said, self.errors = build.communicate(timeout=300)
+        return build.returncode
+
+    def executed(self) -> list[str]:
+        """Return the chapters that executed since the log was cleared, sorted."""
+        return sorted(self.log.read_text().split())
+
+    def build(self, **variables: str) -> list[str]:
+        """Build, which must succeed; return the chapters that executed, sorted."""
+        self.log.write_text("")
+        assert self.finish(self.start(**variables)) == 0, self.errors
+        return self.executed()
+
+    def fail(self, **variables: str) -> list[str]:
+        """Build, which must fail; return the chapters that executed, sorted."""
+        self.log.write_text("")
+        assert self.finish(self.start(**variables)) != 0, self.said
+        return self.executed()
+
+    def page(self, name: str) -> str:
+        return (self.folder / "_build" / "html" / "cnn" / f"{name}.html").read_text()

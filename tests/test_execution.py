@@ -1,0 +1,97 @@
+"""Faults while a book is built: whatever happens, the next build can use what was computed."""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from small_book import Book
+
+IMPORTS = "import torch\nfrom dlbook import initial\n"
+
+
+@pytest.fixture
+def book(tmp_path) -> Book:
+    return Book(tmp_path)
+
+
+def entry_of(book: Book, chapter: str) -> Path:
+    """Return the cached notebook of a chapter: the one whose code writes its name into the log."""
+    entries = (book.folder / "_build" / ".jupyter_cache").glob("executed/*/base.ipynb")
+    (found,) = [path for path in entries if f".write('{chapter}" in path.read_text()]
+    return found
+
+
+def test_a_dead_kernel_is_named_and_the_others_are_kept(book):
+    book.write("data", "import os\nos._exit(1)")
+    assert book.fail() == ["plain"]
+    assert re.search(r"cell 1 \(line 16\) of cnn/data failed: .*Kernel died", book.errors)
+    book.write("data", "print('mended')")
+    assert book.build() == ["data"]
+
+
+def test_a_chapter_has_a_time_limit(book):
+    config = book.folder / "_config.yml"
+    config.write_text(config.read_text().replace("dlbook_chapter_timeout: 1800", "dlbook_chapter_timeout: 8"))
+    book.write("data", "import time\ntime.sleep(120)")
+    start = time.monotonic()
+    assert book.fail() == ["plain"]
+    assert time.monotonic() - start < 90
+    assert re.search(r"cell 1 \(line 16\) of cnn/data failed: .*[Tt]imed? ?out", book.errors)
+
+
+def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book):
+    book.write("plain", IMPORTS + "import time\ntime.sleep(120)")
+    book.log.write_text("")
+    build = book.start()
+    deadline = time.monotonic() + 120
+    while "data" not in book.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    time.sleep(5)  # the second chapter sleeps in its kernel now
+    kernels = psutil.Process(build.pid).children(recursive=True)
+    assert kernels
+    build.send_signal(signal.SIGINT)
+    assert book.finish(build) != 0
+    _, alive = psutil.wait_procs(kernels, timeout=20)
+    assert alive == []
+    book.write("plain", IMPORTS + "print('quick')")
+    assert book.build() == ["plain"]
+
+
+def test_two_builds_at_once_wait_for_each_other_and_share_what_they_compute(book):
+    book.log.write_text("")
+    first, second = book.start(), book.start()
+    said = [build.communicate(timeout=300)[0] for build in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert book.executed() == ["data", "plain"]
+    assert sum("another build is running" in text for text in said) == 1
+    assert book.build() == []
+
+
+def test_a_truncated_entry_is_noticed_and_executed_again(book):
+    book.build()
+    entry = entry_of(book, "plain")
+    entry.write_text(entry.read_text()[:200])
+    assert book.build() == ["plain"]
+    assert "plain.md: its cached outputs were removed" in book.said
+    assert book.build() == []
+
+
+def test_a_forged_output_is_never_rendered(book):
+    book.build()
+    entry = entry_of(book, "plain")
+    entry.write_text(entry.read_text().replace('"plain\\n"', '"counterfeit\\n"'))
+    assert "counterfeit" in entry.read_text()
+    assert book.build() == ["plain"]
+    assert "counterfeit" not in book.page("plain")
+
+
+def test_a_damaged_database_is_noticed_and_the_cache_rebuilt(book):
+    book.build()
+    database = book.folder / "_build" / ".jupyter_cache" / "global.db"
+    database.write_bytes(b"not a database" + database.read_bytes()[100:])
+    assert book.build() == ["data", "plain"]
+    assert "the execution cache was damaged" in book.said
+    assert book.build() == []
