@@ -6,6 +6,7 @@ otherwise read nothing again the next time, warn of nothing, and call the same s
 """
 
 import os
+import sys
 import time
 import traceback
 from functools import partial
@@ -21,6 +22,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from tqdm import tqdm
 
 LOGGER = logging.getLogger(__name__)
 # Metadata of a notebook that failed: the index of the cell that raised, ran out of time, or killed its
@@ -46,12 +48,16 @@ def execute(
     def cell_limit(_: object) -> float:
         return max(0.1, min(timeout, chapter_limit - (time.monotonic() - start)))
 
-    options |= {
-        "timeout_func": cell_limit,
-        "on_cell_start": lambda cell, cell_index: started.append(cell_index),
-    }
+    bar = tqdm(total=len(notebook.cells), desc="cells", leave=False, disable=not sys.stderr.isatty())
+
+    def note_start(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        started.append(cell_index)
+        bar.update(cell_index - bar.n)
+
+    options |= {"timeout_func": cell_limit, "on_cell_start": note_start}
     try:
-        result = single_nb_execution(notebook, cwd=cwd, timeout=None, **options)
+        with bar:
+            result = single_nb_execution(notebook, cwd=cwd, timeout=None, **options)
     except DeadKernelError as death:  # jupyter-cache expects only errors that a cell raised
         result = ExecutionResult(notebook, cwd, time.monotonic() - start, death, traceback.format_exc())
     if result.err is not None:
