@@ -32,7 +32,7 @@ env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's 
 
 $(READY): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=…")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(UV) install --python $(BIN)/python --require-hashes -r requirements.txt
 	$(INSTALL_TORCH)
@@ -71,7 +71,7 @@ clean: ## remove the built site; executed chapters stay cached
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json
 
 clean-cache: ## forget the executed chapters: the next build runs all of them
-	rm -rf _build/.jupyter_cache
+	rm -rf _build/.jupyter_cache _build/.doctrees
 
 clean-all: ## remove everything that make made
 	rm -rf _build $(VENV)

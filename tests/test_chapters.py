@@ -81,8 +81,9 @@ def test_every_exercise_has_a_hidden_solution(chapter, code):
 
 
 def test_the_prose_types_no_result_of_its_own(notebook):
-    """A number after `=`, ± or before a percent sign is glued, or named here with its reason."""
+    """A percentage in the prose is glued from the run, or named here with its reason."""
     allowed = {
+        "95%",  # the confidence of the intervals
         "90%",  # what "calibrated" means
         "98.31%",  # the two runs of a thought experiment
         "98.41%",

@@ -229,6 +229,13 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path, monkeypatch,
         data.load("mnist")
 
 
+def test_a_folder_that_cannot_take_the_files_is_no_reason_for_a_standin(data_dir, mirror):
+    data_dir.mkdir()
+    (data_dir / "MNIST").write_text("in the way")
+    with pytest.raises(DataError, match="cannot take mnist"):
+        data.load("mnist")
+
+
 def test_the_default_directory_is_the_users_cache(monkeypatch):
     monkeypatch.delenv("DLBOOK_DATA", raising=False)
     assert data.data_directory().name == "dlbook"

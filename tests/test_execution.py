@@ -1,6 +1,7 @@
 """Faults while a book is built: whatever happens, the next build can use what was computed."""
 
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -86,6 +87,12 @@ def test_a_forged_output_is_never_rendered(book):
     assert "counterfeit" in entry.read_text()
     assert book.build() == ["plain"]
     assert "counterfeit" not in book.page("plain")
+
+
+def test_a_forgotten_cache_executes_everything(book):
+    book.build()
+    shutil.rmtree(book.folder / "_build" / ".jupyter_cache")
+    assert book.build() == ["data", "plain"]
 
 
 def test_a_damaged_database_is_noticed_and_the_cache_rebuilt(book):

@@ -41,6 +41,15 @@ def test_wilson_interval_refuses_impossible_counts():
         metrics.wilson_interval(11, 10)
 
 
+def test_impossible_counts_and_confidences_are_refused():
+    with pytest.raises(ValueError, match="not a share"):
+        metrics.two_share_p_value(1, 1, 0)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        metrics.wilson_interval(1, 2, confidence=1.0)
+    with pytest.raises(ValueError, match="all finite"):
+        metrics.calibration_curve(torch.tensor([[float("nan"), 0.0]]), torch.tensor([0]))
+
+
 def test_two_shares_agree_with_the_chi_squared_test():
     table = [[9831, 169], [9841, 159]]
     expected = stats.chi2_contingency(table, correction=False).pvalue

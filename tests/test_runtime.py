@@ -59,6 +59,13 @@ def test_a_seed_out_of_range_is_refused(seed):
         runtime.seed_everything(seed)
 
 
+def test_without_git_the_commit_is_unknown(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    runtime.commit.cache_clear()
+    assert runtime.commit() == "unknown"
+    runtime.commit.cache_clear()
+
+
 def test_provenance_names_machine_versions_and_commit():
     described = runtime.describe()
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)

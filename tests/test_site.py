@@ -116,8 +116,12 @@ def test_results_hold_every_promise_of_every_chapter(html):
         assert {"device", "device_name", "torch", "commit", "data", "executed"} <= set(provenance)
         for result in chapter.values():
             assert {"mean", "std", "n"} <= set(result)
-        floors = [result["floor"] for result in chapter.values() if "floor" in result]
-        assert bool(floors) != provenance["data"]["is_standin"]
+        held = {name: result["floor"] for name, result in chapter.items() if "floor" in result}
+        promises = source.read_text().count("results.require(")
+        assert len(held) == (0 if provenance["data"]["is_standin"] else promises)
+        for name, floor in held.items():
+            assert floor["at_least"] is None or chapter[name]["mean"] >= floor["at_least"]
+            assert floor["at_most"] is None or chapter[name]["mean"] <= floor["at_most"]
 
 
 def test_the_results_page_shows_what_results_json_holds(html):

@@ -58,10 +58,10 @@ def drop_damaged(cache: Path) -> list[str]:
         cache: jupyter-cache's folder, which may not exist.
 
     Returns:
-        The source files whose entries were removed; ``*`` where the whole cache had to go.
+        The source files whose entries were removed; ``*`` where the whole cache is gone, or had to go.
     """
     if not (cache / "global.db").exists():
-        return []
+        return ["*"]
     if not database_is_whole(cache):
         get_cache(str(cache)).clear_cache()
         return ["*"]
@@ -92,7 +92,7 @@ class Keeper:
         """Drop damaged entries before anything is read, and say so."""
         self.cache = Path(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
         self.dropped = drop_damaged(self.cache)
-        for source in self.dropped:
+        for source in self.dropped if self.cache.exists() else []:
             what = (
                 "the execution cache was damaged and is"
                 if source == "*"

@@ -142,13 +142,20 @@ def _floor_text(result: dict[str, Any]) -> str:
     return ", ".join(f"{sign} {bound}" for sign, bound in (("≥", low), ("≤", high)) if bound) or "–"
 
 
+def short_commit(commit: str) -> str:
+    """Return the first twelve digits, and whether the checkout had uncommitted changes."""
+    digits, dirty, _ = commit.partition("-dirty")
+    return digits[:12] + (" with uncommitted changes" if dirty else "")
+
+
 def provenance_text(provenance: dict[str, Any]) -> str:
     """Return one line that says where numbers come from."""
     data = provenance["data"]
     kind = "offline stand-in for " if data["is_standin"] else ""
+    executed = provenance["executed"][:16].replace("T", " ")
     return (
         f"Computed on {provenance['device_name']} ({provenance['device']}), torch {provenance['torch']}, "
-        f"{provenance['executed'][:16].replace('T', ' ')} UTC, at commit {provenance['commit'][:12]}, "
+        f"{executed} UTC, at commit {short_commit(provenance['commit'])}, "
         f"from {kind}{data['name']} (SHA-256 {data['sha256'][:12]}…)."
     )
 
@@ -178,4 +185,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", fill_tables)
     app.connect("doctree-resolved", add_provenance)
     app.connect("build-finished", write_json)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -30,11 +30,16 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
         ValueError: the shapes do not fit, or there is no row.
     """
     _require_scores(logits, labels)
-    return (logits.argmax(dim=1) == labels).double().mean().item()
+    return (logits.argmax(dim=1) == labels).cpu().double().mean().item()
+
+
+def _require_share(correct: int, total: int) -> None:
+    if total < 1 or not 0 <= correct <= total:
+        raise ValueError(f"{correct} correct of {total} is not a share")
 
 
 def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval that holds a true share, given a count of successes (Wilson, 1927).
+    """Return a confidence interval for a share, given a count of successes (Wilson, 1927).
 
     Unlike the share plus or minus two standard errors, it stays inside 0 to 1 and does not collapse
     when every trial succeeds.
@@ -42,16 +47,17 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     Args:
         correct: successes, 0 to ``total``.
         total: trials, at least 1.
-        confidence: how often such intervals hold the true share.
+        confidence: how often intervals made in this way hold the true share, between 0 and 1.
 
     Returns:
         The lower and the upper bound, each 0 to 1.
 
     Raises:
-        ValueError: the counts do not fit.
+        ValueError: the counts do not fit, or the confidence lies outside 0 to 1.
     """
-    if total < 1 or not 0 <= correct <= total:
-        raise ValueError(f"{correct} correct of {total} is not a share")
+    _require_share(correct, total)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, not at {confidence}")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / total
     center = (share + z**2 / (2 * total)) / (1 + z**2 / total)
@@ -71,7 +77,12 @@ def two_share_p_value(correct_a: int, correct_b: int, total: int) -> float:
 
     Returns:
         The two-sided p-value, 0 to 1; 1 where both are all right or all wrong.
+
+    Raises:
+        ValueError: the counts do not fit.
     """
+    for correct in (correct_a, correct_b):
+        _require_share(correct, total)
     pooled = (correct_a + correct_b) / (2 * total)
     standard_error = math.sqrt(pooled * (1 - pooled) * 2 / total)
     if standard_error == 0:
@@ -113,6 +124,7 @@ def per_class(confusion: Tensor) -> dict[str, Tensor]:
         ``precision``, ``recall`` and ``f1``: (K,) float64, 0 to 1, and 0 where undefined;
         ``images``: (K,) int64, the true members of each class.
     """
+    confusion = confusion.cpu()
     hits = confusion.diagonal().double()
     predicted, true = confusion.sum(dim=0), confusion.sum(dim=1)
     return {
@@ -136,7 +148,10 @@ def calibration_curve(logits: Tensor, labels: Tensor, bins: int = 15) -> dict[st
         means over the bin; ``share``: (B,) float64, its share of all predictions.
     """
     _require_scores(logits, labels)
-    confidence, predictions = logits.double().softmax(dim=1).max(dim=1)
+    if bins < 1 or not logits.isfinite().all():
+        raise ValueError(f"expected at least one bin, not {bins}, and logits that are all finite")
+    logits, labels = logits.cpu().double(), labels.cpu()  # in this order: Apple's GPUs have no float64
+    confidence, predictions = logits.softmax(dim=1).max(dim=1)
     which = (confidence * bins).ceil().long().clamp(1, bins) - 1
     counts = torch.bincount(which, minlength=bins)
     hits = torch.bincount(which, weights=(predictions == labels).double(), minlength=bins)
@@ -177,7 +192,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         T above 0: more than 1 for an overconfident model, less for one that hesitates.
     """
     _require_scores(logits, labels)
-    logits = logits.double().cpu()
+    logits = logits.cpu().double()
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
 

@@ -37,7 +37,7 @@ class MLP(nn.Module):
         Raises:
             ValueError: the images have another size, or are not floating point.
         """
-        values = images[0].numel()
+        values = images.shape[1:].numel()
         if values != self.input_size:
             raise ValueError(
                 f"this MLP takes {self.input_size} values an image, but images of shape "

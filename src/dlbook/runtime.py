@@ -119,27 +119,25 @@ def _processor_name() -> str:
     return platform.processor()
 
 
+@functools.cache
 def commit() -> str:
     """Return the commit that this code was taken from.
 
     In a checkout git is asked, and ``-dirty`` marks uncommitted changes. In an installation from a
     repository, pip has written the commit down. ``unknown`` otherwise.
     """
-    package = Path(__file__).parent
-    described = subprocess.run(
-        ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    tracked = subprocess.run(
-        ["git", "-C", str(package), "ls-files", "--error-unmatch", __file__],
-        capture_output=True,
-        check=False,
-    )
-    if described.returncode == 0 and tracked.returncode == 0:
-        return described.stdout.strip()
-    return _installed_commit() or "unknown"
+    described = _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    tracked = _git("ls-files", "--error-unmatch", __file__)
+    return (described if tracked else None) or _installed_commit() or "unknown"
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git answers in this package's folder; None where it fails or is not installed."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _installed_commit() -> str | None:
@@ -154,12 +152,13 @@ def describe() -> dict[str, str]:
     """Return what a result needs to be traced: device, its name, versions and commit.
 
     Returns:
-        The keys ``device``, ``device_name``, ``torch``, ``python`` and ``commit``.
+        The keys ``device``, ``device_name``, ``matmul_precision``, ``torch``, ``python`` and ``commit``.
     """
     device = current().device
     return {
         "device": device.type,
         "device_name": device_name(device),
+        "matmul_precision": torch.get_float32_matmul_precision(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "commit": commit(),

@@ -30,8 +30,8 @@ class Recipe:
     Attributes:
         epochs: passes over the training split.
         batch_size: images a step.
-        peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2018),
-            which warms up for the first 30 % of the steps and then falls to nearly zero.
+        peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2019),
+            in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
         weight_decay: AdamW's (Loshchilov & Hutter, 2019).
         label_smoothing: share of the target probability spread over all classes (0 to 1).
 
@@ -140,6 +140,7 @@ def fit(
 
     Raises:
         DivergedError: the loss became infinite or NaN; the message names the step.
+        ValueError: every parameter of the model is frozen.
     """
     generator = runtime.seed_everything(seed)
     device = runtime.current().device
@@ -154,6 +155,7 @@ def fit(
         losses = _train_epoch(model, train_batches, optimizer, schedule, recipe.label_smoothing)
         _require_finite(losses, steps_before=len(history.step_losses))
         evaluation = evaluate(model, validation, transform)
+        _require_finite([evaluation.loss], steps_before=len(history.step_losses) + len(losses) - 1)
         _note_epoch(history, losses, evaluation, time.perf_counter() - start)
         if history.best_epoch == epoch:
             best = copy_weights(model)

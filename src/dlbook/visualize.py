@@ -214,7 +214,7 @@ def reliability(models: Mapping[str, Tensor], labels: Tensor, ax: Axes | None = 
 
 
 def intervals(rows: Mapping[str, tuple[float, float, float]], ax: Axes | None = None) -> Axes:
-    """Draw estimates with their intervals, one a row.
+    """Draw accuracies with their 95% intervals, one a row.
 
     Args:
         rows: name → estimate, lower and upper bound, as shares of 1.
@@ -227,7 +227,7 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], ax: Axes | None = 
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.set_xlabel("accuracy")
+    ax.set_xlabel("accuracy, with its 95% interval")
     return ax
 
 

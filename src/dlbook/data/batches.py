@@ -37,7 +37,7 @@ def batches(
     """Yield the split once, in batches.
 
     Args:
-        split: labelled images, on the device where the batches are wanted.
+        split: labeled images, on the device where the batches are wanted.
         batch_size: images in a batch, at least 1; the last batch may hold fewer.
         transform: from images (B, C, H, W) uint8 to what the model takes.
         generator: shuffles the images when given (a CPU generator); without it they keep their order.

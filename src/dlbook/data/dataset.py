@@ -34,7 +34,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images.
+    """Labeled images.
 
     Attributes:
         images: (N, C, H, W) uint8, 0 to 255.

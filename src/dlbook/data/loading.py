@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import requests
+
 from dlbook.data import mnist, standins
 from dlbook.data.dataset import DataError, Dataset, Source, checksum
 from dlbook.data.registry import REGISTRY, data_directory, is_present
@@ -40,8 +42,12 @@ def load(name: str) -> Dataset:
         _require_writable(directory)
         try:
             _FETCH[name](directory)
-        except OSError as unreachable:
+        except requests.RequestException as unreachable:
             return _standin(name, unreachable)
+        except OSError as error:
+            raise DataError(
+                f"{directory} cannot take {name}: {error}; free it, or set DLBOOK_DATA"
+            ) from error
     return _original(name, directory)
 
 
@@ -58,7 +64,7 @@ def _original(name: str, directory: Path) -> Dataset:
     return Dataset(entry.title, train, test, source)
 
 
-def _standin(name: str, unreachable: OSError) -> Dataset:
+def _standin(name: str, unreachable: Exception) -> Dataset:
     if os.environ.get("DLBOOK_STANDINS") == "never":
         raise DataError(
             f"{REGISTRY[name].title} is not in {data_directory()} and its source did not answer "

@@ -20,7 +20,8 @@ def fetch(directory: Path) -> None:
     an archive to its final name only when it is whole.
 
     Raises:
-        OSError: no mirror answered; the last one's error.
+        requests.RequestException: no mirror answered; the last one's error.
+        OSError: the folder cannot be written.
         DataError: a mirror sent wrong bytes.
     """
     pooch.get_logger().setLevel("WARNING")  # the progress bar says enough, and leaves no trace in a page
@@ -31,7 +32,7 @@ def fetch(directory: Path) -> None:
             return _fetch_from(mirror, raw)
         except requests.RequestException as error:
             unreachable = error
-    raise unreachable or OSError("no source is known")
+    raise unreachable or requests.RequestException("no source is known")
 
 
 def _fetch_from(mirror: str, raw: Path) -> None:
