@@ -91,8 +91,9 @@ class Keeper:
     def check(self, app: Sphinx) -> None:
         """Drop damaged entries before anything is read, and say so."""
         self.cache = Path(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
+        existed = (self.cache / "global.db").exists()
         self.dropped = drop_damaged(self.cache)
-        for source in self.dropped if self.cache.exists() else []:
+        for source in self.dropped if existed else []:
             what = (
                 "the execution cache was damaged and is"
                 if source == "*"
