@@ -42,15 +42,18 @@ def chapter_name(docname: str) -> str:
     return docname.split("/", 1)[-1]
 
 
+def chapter_results(app: Sphinx, docname: str) -> dict[str, Any]:
+    """Return what one page recorded; nothing for a page that is no chapter, or a chapter that failed."""
+    notes = NbMetadataCollector.get_doc_data(app.env)[docname]
+    if not (notes.get("glue") and notes["exec_data"]["succeeded"]):
+        return {}
+    glued = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.glue.json"
+    return read_results(json.loads(glued.read_text(encoding="utf-8")))
+
+
 def gather(app: Sphinx) -> dict[str, dict[str, Any]]:
-    """Return docname → results of the chapters that succeeded, in the order of the table of contents."""
-    executed = Path(app.outdir).parent / "jupyter_execute"
-    found = {}
-    for docname in _reading_order(app.env):
-        notes = NbMetadataCollector.get_doc_data(app.env)[docname]
-        if notes.get("glue") and notes["exec_data"]["succeeded"]:
-            glued = json.loads((executed / f"{docname}.glue.json").read_text(encoding="utf-8"))
-            found[docname] = read_results(glued)
+    """Return docname → results of the chapters that recorded some, in the order of the table of contents."""
+    found = {docname: chapter_results(app, docname) for docname in _reading_order(app.env)}
     return {docname: results for docname, results in found.items() if results}
 
 
@@ -113,7 +116,7 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def add_provenance(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """End each chapter with where and when its outputs were computed."""
-    results = gather(app).get(docname)
+    results = chapter_results(app, docname)
     if results:
         line = nodes.paragraph(text=provenance_text(results["provenance"]), classes=["provenance"])
         sections = list(doctree.findall(nodes.section))
