@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, chapter_paths
 
-PLOTTING = re.compile(r"visualize\.(?!Table\b)\w+\(|plt\.|\.plot\(|\.imshow\(")
+PLOTTING = re.compile(r"\b(?:visualize|classifiers)\.(?!Table\b)\w+\(|plt\.|\.plot\(|\.imshow\(")
 # What fits a page of 1300 pixels beside both sidebars.
 CODE_WIDTH = 79
 

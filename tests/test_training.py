@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from conftest import ROOT
 
-from dlbook import data, models, runtime, training
+from dlbook import data, runtime, training
+from dlbook.models.mlp import MLP
 
 RECIPE = training.Recipe(epochs=3, batch_size=32, peak_learning_rate=1e-2, label_smoothing=0.1)
 SIZES = (16, 8, 2)
@@ -39,7 +40,7 @@ def loop_of_the_chapter(train, transform) -> Any:
 
 
 def test_fit_and_the_loop_in_the_chapter_give_the_same_losses(two_classes, standardize):
-    first = models.MLP(SIZES)
+    first = MLP(SIZES)
     second = copy.deepcopy(first)
     losses = loop_of_the_chapter(two_classes, standardize)(first, RECIPE, seed=5)
     history = training.fit(second, two_classes, two_classes, RECIPE, standardize, seed=5)
@@ -48,7 +49,7 @@ def test_fit_and_the_loop_in_the_chapter_give_the_same_losses(two_classes, stand
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing():
-    optimizer, schedule = training.make_optimizer(models.MLP(SIZES), RECIPE, steps=100)
+    optimizer, schedule = training.make_optimizer(MLP(SIZES), RECIPE, steps=100)
     rates = []
     for _ in range(100):
         rates.append(schedule.get_last_lr()[0])
@@ -63,9 +64,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing():
 
 def test_a_seed_fixes_the_outcome(two_classes, standardize):
     def run(seed):
-        (run,) = training.fit_seeds(
-            lambda: models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize, [seed]
-        )
+        (run,) = training.fit_seeds(lambda: MLP(SIZES), two_classes, two_classes, RECIPE, standardize, [seed])
         return run[1].step_losses
 
     assert run(1) == run(1)
@@ -73,7 +72,7 @@ def test_a_seed_fixes_the_outcome(two_classes, standardize):
 
 
 def test_training_learns(two_classes, standardize):
-    model = models.MLP(SIZES)
+    model = MLP(SIZES)
     recipe = dataclasses.replace(RECIPE, epochs=10)
     training.fit(model, two_classes, two_classes, recipe, standardize)
     assert training.evaluate(model, two_classes, standardize).accuracy == 1.0
@@ -90,7 +89,7 @@ def test_the_best_epoch_is_kept(two_classes, standardize):
     )
     recipe = training.Recipe(epochs=8, batch_size=10, peak_learning_rate=0.1)
     runtime.seed_everything(0)
-    model = models.MLP(SIZES)
+    model = MLP(SIZES)
     history = training.fit(model, train, validation, recipe, standardize, seed=1)
     assert history.validation_accuracy[-1] < max(history.validation_accuracy)
     kept = training.evaluate(model, validation, standardize).accuracy
@@ -99,7 +98,7 @@ def test_the_best_epoch_is_kept(two_classes, standardize):
 
 
 def test_history_has_an_entry_an_epoch(two_classes, standardize):
-    history = training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize)
+    history = training.fit(MLP(SIZES), two_classes, two_classes, RECIPE, standardize)
     for entries in (history.train_loss, history.validation_loss, history.validation_accuracy):
         assert len(entries) == 3
     assert history.seconds == sorted(history.seconds)
@@ -115,11 +114,11 @@ def test_a_loss_of_nan_stops_training_and_names_the_step(two_classes):
         return images.float() / 255 + (float("nan") if calls == 5 else 0)
 
     with pytest.raises(training.DivergedError, match="nan at step 5: lower the learning rate"):
-        training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, poison_the_fifth_batch)
+        training.fit(MLP(SIZES), two_classes, two_classes, RECIPE, poison_the_fifth_batch)
 
 
 def test_frozen_models_are_refused(two_classes, standardize):
-    model = models.MLP(SIZES).requires_grad_(False)
+    model = MLP(SIZES).requires_grad_(False)
     with pytest.raises(ValueError, match="every parameter is frozen"):
         training.fit(model, two_classes, two_classes, RECIPE, standardize)
 
@@ -141,7 +140,7 @@ def test_an_impossible_recipe_is_refused(wrong):
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_evaluation_switches_dropout_off_and_restores_the_mode(two_classes, standardize, mode):
-    model = models.MLP(SIZES, dropout=0.5).train(mode)
+    model = MLP(SIZES, dropout=0.5).train(mode)
     first = training.evaluate(model, two_classes, standardize)
     second = training.evaluate(model, two_classes, standardize)
     assert torch.equal(first.logits, second.logits)
@@ -149,7 +148,7 @@ def test_evaluation_switches_dropout_off_and_restores_the_mode(two_classes, stan
 
 
 def test_evaluation_agrees_with_torch(two_classes, standardize):
-    model = models.MLP(SIZES)
+    model = MLP(SIZES)
     evaluation = training.evaluate(model, two_classes, standardize)
     logits = model.eval()(standardize(two_classes.images))
     assert evaluation.loss == pytest.approx(F.cross_entropy(logits, two_classes.labels).item())
@@ -158,5 +157,5 @@ def test_evaluation_agrees_with_torch(two_classes, standardize):
 
 def test_progress_shows_in_a_terminal(two_classes, standardize, capsys, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    training.fit(models.MLP(SIZES), two_classes, two_classes, RECIPE, standardize, seed=4)
+    training.fit(MLP(SIZES), two_classes, two_classes, RECIPE, standardize, seed=4)
     assert "seed 4" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import torch
 
 from dlbook import visualize
 from dlbook.training import History
+from dlbook.visualize import classifiers
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_a_grid_refuses_what_it_cannot_show():
 
 
 def test_class_balance_draws_shares():
-    ax = visualize.class_balance({"train": torch.tensor([0, 0, 1, 1]), "test": torch.tensor([1])}, "ab")
+    ax = classifiers.class_balance({"train": torch.tensor([0, 0, 1, 1]), "test": torch.tensor([1])}, "ab")
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 0, 1])
 
 
@@ -58,14 +59,14 @@ def test_learning_curves_draw_every_run_and_the_mean():
         History(seed, [], train_loss=[2.0, 1 + seed], validation_loss=[1, 1], validation_accuracy=[0, 1])
         for seed in (0, 2)
     ]
-    loss, accuracy = visualize.learning_curves(runs).axes
+    loss, accuracy = classifiers.learning_curves(runs).axes
     assert len(loss.lines) == 6
     assert len(accuracy.lines) == 3
     assert list(loss.lines[2].get_ydata()) == [2, 2]
 
 
 def test_a_confusion_matrix_shows_every_count_and_colors_mistakes_only():
-    ax = visualize.confusion(torch.tensor([[9, 1], [0, 7]]), "ab")
+    ax = classifiers.confusion(torch.tensor([[9, 1], [0, 7]]), "ab")
     assert [text.get_text() for text in ax.texts] == ["9", "1", "0", "7"]
     assert ax.images[0].get_array().tolist() == [[0, 1], [0, 0]]
 
@@ -74,7 +75,7 @@ def test_intervals_and_reliability_take_an_axes():
     _, (left, right) = visualize.subplots(2)
     assert visualize.intervals({"a": (0.5, 0.4, 0.6)}, ax=left) is left
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
-    assert visualize.reliability({"net": logits}, torch.tensor([0, 1]), ax=right) is right
+    assert classifiers.reliability({"net": logits}, torch.tensor([0, 1]), ax=right) is right
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["calibrated", "net"]
 
 
@@ -97,7 +98,7 @@ def test_every_figure_of_a_notebook_appears_once():
     cells = [
         "import torch\nfrom dlbook import visualize\nvisualize.image_grid(torch.zeros(1, 1, 2, 2));",
         "visualize.image_grid(torch.zeros(1, 1, 2, 2));",
-        "visualize.confusion(torch.eye(2).long(), 'ab');",
+        "from dlbook.visualize import classifiers\nclassifiers.confusion(torch.eye(2).long(), 'ab');",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbclient.NotebookClient(notebook).execute()

@@ -15,6 +15,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor, v2
 
 from dlbook import data, models, runtime, training
+from dlbook.models.mlp import MLP
 
 TARGET = 0.984
 CHAPTER = training.Recipe(
@@ -45,7 +46,7 @@ def usual_rate(batch_size: int) -> float:
     torch.set_float32_matmul_precision("highest")
     folder = MNIST(str(data.data_directory()), train=True, transform=ToTensor())
     loader = DataLoader(Subset(folder, range(TIMED_IMAGES)), batch_size, shuffle=True)
-    model = models.MLP().to(runtime.current().device)
+    model = MLP().to(runtime.current().device)
     start = time.perf_counter()
     train_usual(model, loader)
     return TIMED_IMAGES / (time.perf_counter() - start)
@@ -57,7 +58,7 @@ def book_rate(train: data.Split, batch_size: int) -> float:
     recipe = training.Recipe(epochs=1, batch_size=batch_size, peak_learning_rate=1e-3)
     transform = data.standardize(train)
     start = time.perf_counter()
-    training.fit(models.MLP(), train[:TIMED_IMAGES], train[:100], recipe, transform)
+    training.fit(MLP(), train[:TIMED_IMAGES], train[:100], recipe, transform)
     return TIMED_IMAGES / (time.perf_counter() - start)
 
 
@@ -77,7 +78,7 @@ def usual_epochs_to_target(train: data.Split, validation: data.Split) -> tuple[i
     device = runtime.current().device
     train = train.to(device)
     scale = v2.ToDtype(torch.float32, scale=True)
-    model = models.MLP().to(device)
+    model = MLP().to(device)
     epoch, reached = 0, 0.0
     while epoch < USUAL_EPOCHS and reached < TARGET:
         train_usual(model, data.batches(train, USUAL_BATCH, scale, generator))
@@ -89,7 +90,7 @@ def usual_epochs_to_target(train: data.Split, validation: data.Split) -> tuple[i
 def book_seconds_to_target(train: data.Split, validation: data.Split) -> float:
     """Return the seconds until the chapter's recipe reached the target, validation included."""
     runtime.seed_everything(0)
-    history = training.fit(models.MLP(), train, validation, CHAPTER, data.standardize(train))
+    history = training.fit(MLP(), train, validation, CHAPTER, data.standardize(train))
     for seconds, reached in zip(history.seconds, history.validation_accuracy, strict=True):
         if reached >= TARGET:
             return seconds

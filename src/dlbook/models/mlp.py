@@ -1,9 +1,8 @@
-"""The networks of the book, each described by a few numbers."""
+"""The multi-layer perceptron."""
 
 import itertools
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 
@@ -49,18 +48,3 @@ class MLP(nn.Module):
                 "scale the pixels first, for example with dlbook.data.standardize"
             )
         return self.layers(images)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return the number of trainable parameters."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of all weights and buffers, which later training does not change."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device that the model's parameters lie on."""
-    return next(model.parameters()).device
