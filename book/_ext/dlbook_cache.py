@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from docutils import nodes
+from chapters import cache_folder
 from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
@@ -19,6 +19,8 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 NOTEBOOK, CHECKSUM = "base.ipynb", "base.sha256"
+# A file in an entry that another machine computed.
+ELSEWHERE = "from-elsewhere"
 
 
 def checksum(notebook: Path) -> str:
@@ -38,6 +40,11 @@ def is_whole(entry: Path) -> bool:
     """Tell whether a cache entry is, byte for byte, what was signed."""
     notebook, signature = entry / NOTEBOOK, entry / CHECKSUM
     return notebook.exists() and signature.exists() and signature.read_text() == checksum(notebook)
+
+
+def came_from_elsewhere(entry: Path) -> bool:
+    """Tell whether a cache entry was computed on another machine and merged into this cache."""
+    return (entry / ELSEWHERE).exists()
 
 
 def database_is_whole(cache: Path) -> bool:
@@ -90,9 +97,9 @@ class Keeper:
 
     def check(self, app: Sphinx) -> None:
         """Drop damaged entries before anything is read, and say so."""
-        self.cache = Path(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
-        existed = (self.cache / "global.db").exists()
-        self.dropped = drop_damaged(self.cache)
+        cache = cache_folder(app.env)
+        existed = (cache / "global.db").exists()
+        self.dropped = drop_damaged(cache)
         for source in self.dropped if existed else []:
             what = (
                 "the execution cache was damaged and is"
@@ -110,10 +117,6 @@ class Keeper:
             return sorted(executed)
         return sorted(name for name in executed if env.doc2path(name) in self.dropped)
 
-    def sign(self, app: Sphinx, doctree: nodes.document) -> None:
-        """Sign what the page just read has added to the cache."""
-        sign(self.cache)
-
     def release(self, app: Sphinx, exception: Exception | None) -> None:
         """Let the next build begin."""
         self.guard.release()
@@ -125,6 +128,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", keeper.lock)
     app.connect("builder-inited", keeper.check, priority=900)  # after myst-nb has read its configuration
     app.connect("env-get-outdated", keeper.outdated)
-    app.connect("doctree-read", keeper.sign)
     app.connect("build-finished", keeper.release, priority=999)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,22 +1,20 @@
 """Make a chapter's failure loud, exact, and impossible to build over.
 
-myst-nb executes the chapters and warns when one fails. This extension adds which cell failed and on
-which line of the source, and forgets the build's reading state after any warning. Sphinx would
-otherwise read nothing again the next time, warn of nothing, and call the same site a success.
+myst-nb warns when a chapter failed. This extension adds which cell failed and on which line of the
+source, and forgets the build's reading state after any warning. Sphinx would otherwise read nothing
+again the next time, warn of nothing, and call the same site a success.
 """
 
 import os
 import sys
 import time
 import traceback
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from docutils import nodes
 from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
-from myst_nb.core.execute import cache as myst_nb_cache
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from sphinx.application import Sphinx
@@ -72,11 +70,6 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
-def set_chapter_limit(app: Sphinx, config: Config) -> None:
-    """Have myst-nb execute with `execute`; it offers no hook, so its function is replaced."""
-    myst_nb_cache.single_nb_execution = partial(execute, chapter_limit=config.dlbook_chapter_timeout)
-
-
 def quiet_progress_bars(app: Sphinx, config: Config) -> None:
     """Keep tqdm's bars out of the pages: the kernels inherit this variable."""
     os.environ.setdefault("TQDM_DISABLE", "1")
@@ -111,7 +104,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
     app.add_config_value("dlbook_chapter_timeout", 1800, "")
     app.connect("config-inited", quiet_progress_bars)
-    app.connect("config-inited", set_chapter_limit)
     app.connect("doctree-read", report_failed_cell)
     app.connect("build-finished", forget_after_warnings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

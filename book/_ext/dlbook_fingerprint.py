@@ -6,13 +6,15 @@ the kernelspec of each chapter as Sphinx reads it, and reports the chapters whos
 The same fingerprint brings the same outputs back: an undone change executes nothing.
 """
 
+import functools
+import hashlib
 import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,16 @@ from typing import Any
 
 import requests
 import yaml
+from chapters import (
+    FRONT_MATTER,
+    KERNELSPEC,
+    cached_record,
+    execution_cache,
+    is_chapter,
+    notebook_of,
+    source_of,
+)
+from docutils import nodes
 from imports import chapter_trees, code_checksum, loaded_data_sets, reachable
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -39,18 +51,11 @@ COMPUTING_PACKAGES = {
     "torch": "torch",
     "torchvision": "torchvision",
 }
-FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
-KERNELSPEC = re.compile(r"^kernelspec:\n((?:[ \t]+.*\n)+)", re.MULTILINE)
 # PyTorch finds a GPU on Linux only where its driver shows one of these.
 GPU_DEVICES = ("nvidia*", "dxg", "kfd")
+DEVICE_KINDS = ("cuda", "mps", "cpu")
 
 Fingerprint = dict[str, Any]
-
-
-def is_chapter(text: str) -> bool:
-    """Tell whether a page's front matter makes it a notebook."""
-    front_matter = FRONT_MATTER.match(text)
-    return bool(front_matter and KERNELSPEC.search(front_matter.group(1)))
 
 
 def package_folder() -> Path:
@@ -119,8 +124,15 @@ class Fingerprints:
             "device": self.device,
             "data": {name: self._data_state(name) for name in sorted(self.data_sets(trees))},
             "packages": {name: self._version(name) for name in sorted(_distributions(packages))},
-            "modules": {name: code_checksum(modules[name]) for name in sorted(modules)},
+            "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
+            | {file.name: file_checksum(file) for file in files_beside(modules.values())},
         }
+
+    def elsewhere(self, text: str) -> Iterator[Fingerprint]:
+        """Yield the fingerprints that the same chapter has on machines with the real data, a GPU's first."""
+        own = self.of(text)
+        for device in DEVICE_KINDS:
+            yield own | {"device": device, "data": dict.fromkeys(own["data"], "original")}
 
     def data_sets(self, trees: Iterable[Any]) -> set[str]:
         """Return the registered data sets that code loads."""
@@ -142,6 +154,21 @@ class Fingerprints:
 
     def _version(self, distribution: str) -> str:
         return self.versions.get(distribution) or metadata.version(distribution)
+
+
+def files_beside(modules: Iterable[Path]) -> list[Path]:
+    """Return what a package carries in the folders of these modules but code, such as trained weights."""
+    folders = {module.parent for module in modules if module.name == "__init__.py"}
+    kinds = {".py", ".pyc", ".md"}
+    return sorted(
+        file for folder in folders for file in folder.iterdir() if file.is_file() and file.suffix not in kinds
+    )
+
+
+@functools.cache
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, shortened."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _distributions(packages: Iterable[str]) -> set[str]:
@@ -181,28 +208,48 @@ class Marker:
     def prepare(self, app: Sphinx) -> None:
         """Look at the machine and the package, before anything is read."""
         self.fingerprints = Fingerprints(Path(app.srcdir).parent)
+        self.chosen: dict[str, Fingerprint] = {}  # by docname, in this build
 
     def outdated(
         self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
     ) -> list[str]:
         """Fetch missing data; then report the chapters whose fingerprint changed, and say why."""
-        texts = {name: Path(env.doc2path(name)).read_text(encoding="utf-8") for name in env.found_docs}
-        chapters = {name: text for name, text in sorted(texts.items()) if is_chapter(text)}
-        self.fingerprints.fetch_missing(chapters.values())
+        texts = {name: source_of(env, name) for name in sorted(env.found_docs)}
+        chapters = {name: text for name, text in texts.items() if is_chapter(text)}
+        if os.environ.get("DLBOOK_PREVIEW"):
+            self._choose_cached(env, chapters)
+        self.fingerprints.fetch_missing(chapters[name] for name in chapters.keys() - self.chosen.keys())
         stale = []
-        for docname in sorted(chapters.keys() & known(env).keys()):
-            reasons = changes(known(env)[docname], self.fingerprints.of(chapters[docname]))
+        for docname in chapters.keys() & known(env).keys():
+            reasons = changes(known(env)[docname], self._fingerprint(docname, chapters[docname]))
             if reasons:
                 LOGGER.info("%s was computed with other code or data: %s", docname, ", ".join(reasons))
                 stale.append(docname)
         return stale
 
+    def _choose_cached(self, env: BuildEnvironment, chapters: dict[str, str]) -> None:
+        """For a preview, choose outputs that the cache has, made on whatever kind of device."""
+        cache = execution_cache(env)
+        for docname, text in chapters.items():
+            for candidate in self.fingerprints.elsewhere(text):
+                if cached_record(cache, notebook_of(env, docname, with_fingerprint(text, candidate))):
+                    self.chosen[docname] = candidate
+                    break
+
+    def _fingerprint(self, docname: str, text: str) -> Fingerprint:
+        if docname not in self.chosen:
+            self.chosen[docname] = self.fingerprints.of(text)
+        return self.chosen[docname]
+
     def mark(self, app: Sphinx, docname: str, source: list[str]) -> None:
         """Write the fingerprint into the source that myst-nb will see."""
         if is_chapter(source[0]):
-            fingerprint = self.fingerprints.of(source[0])
-            known(app.env)[docname] = fingerprint
-            source[0] = with_fingerprint(source[0], fingerprint)
+            source[0] = with_fingerprint(source[0], self._fingerprint(docname, source[0]))
+
+    def remember(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Keep the fingerprint of a page that has been read."""
+        if app.env.docname in self.chosen:
+            known(app.env)[app.env.docname] = self.chosen[app.env.docname]
 
     def forget(self, app: Sphinx, env: BuildEnvironment, docname: str) -> None:
         """Drop the fingerprint of a page that is read again, or gone."""
@@ -215,5 +262,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", marker.prepare)
     app.connect("env-get-outdated", marker.outdated)
     app.connect("source-read", marker.mark)
+    app.connect("doctree-read", marker.remember)
     app.connect("env-purge-doc", marker.forget)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
