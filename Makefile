@@ -17,13 +17,17 @@ endif
 
 BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
         --path-output . --warningiserror --nitpick --keep-going
+CACHE_TOOL = $(BIN)/python book/_ext/execution_cache.py
 
 # The kernels and tools of .venv go before any that the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
+# What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2` hands to the build.
+export DLBOOK_CHAPTERS := $(CHAPTERS)
+export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test lint serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +43,18 @@ $(READY): pyproject.toml $(LOCKS)
 	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
-book: $(READY) ## execute the chapters that need it and build the site into _build/html
+book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one)
 	$(BUILD)
+
+preview: $(READY) ## the same, but take outputs from the published cache and execute only what you changed
+	$(CACHE_TOOL) merge $(FROM)
+	DLBOOK_PREVIEW=1 $(BUILD)
+
+merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder archive.tar.gz https://…"
+	$(if $(FROM),$(CACHE_TOOL) merge $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
+
+export-cache: $(READY) ## pack the executed chapters into _build/execution-cache.tar.gz
+	$(CACHE_TOOL) export _build/execution-cache.tar.gz
 
 test: lint book ## lint, type check, build, and run every test
 	$(BIN)/pytest

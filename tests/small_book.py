@@ -21,7 +21,7 @@ kernelspec:
 CELL = """
 ```{code-cell}
 %s
-open(%r, "a").write(%r)
+open(__import__("os").environ["EXECUTED_LOG"], "a").write(%r)
 ```
 """
 
@@ -52,7 +52,7 @@ class Book:
         (folder / "src" / "dlbook" / "scale.py").write_text('"""A docstring."""\n\nUNIT = 1  # one\n')
 
     def write(self, name: str, code: str, prose: str = "Some prose.") -> None:
-        cell = CELL % (code, str(self.log), name + "\n")
+        cell = CELL % (code, name + "\n")
         text = f"{FRONT_MATTER}\n# Chapter {name}\n\n{prose}\n{cell}"
         (self.folder / "book" / "cnn" / f"{name}.md").write_text(text)
 
@@ -63,6 +63,7 @@ class Book:
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "DLBOOK_DATA": str(self.folder / "data"),
+            "EXECUTED_LOG": str(self.log),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",
         }

@@ -81,19 +81,24 @@ def drop_damaged(cache: Path) -> list[str]:
     return sorted({record.uri for record in damaged})
 
 
+def locked(folder: Path) -> FileLock:
+    """Return the lock of a build's folder, held; released when it is left as a context, or with `release`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    guard = FileLock(folder / ".build.lock")
+    try:
+        guard.acquire(timeout=0)
+    except Timeout:
+        LOGGER.info("another build is running in %s: waiting for it to finish", folder)
+        guard.acquire()
+    return guard
+
+
 class Keeper:
     """Guards one build's cache, between Sphinx's events."""
 
     def lock(self, app: Sphinx, config: Config) -> None:
         """Wait for any other build in the same folder; the system frees the lock if this one dies."""
-        folder = Path(app.outdir).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        self.guard = FileLock(folder / ".build.lock")
-        try:
-            self.guard.acquire(timeout=0)
-        except Timeout:
-            LOGGER.info("another build is running in %s: waiting for it to finish", folder)
-            self.guard.acquire()
+        self.guard = locked(Path(app.outdir).parent)
 
     def check(self, app: Sphinx) -> None:
         """Drop damaged entries before anything is read, and say so."""

@@ -29,7 +29,7 @@ LOGGER = logging.getLogger(__name__)
 # PyTorch gains little from more cores than this for one of the book's small networks.
 CORES_A_CHAPTER = 2
 # What follows from pages that are not there yet, in a build of chosen chapters only.
-CONSEQUENCES = ("myst-nb.glue", "toc.not_readable", "toc.not_included", "ref.doc", "myst.xref_missing")
+CONSEQUENCES = ("etoc.ref", "mystnb.glue", "mystnb.glue_ref", "ref.doc", "myst.xref_missing")
 
 
 @dataclass(frozen=True)
@@ -156,10 +156,16 @@ class Plan:
         if os.environ.get("DLBOOK_CHAPTERS", "").strip():
             config.suppress_warnings = [*config.suppress_warnings, *CONSEQUENCES]
 
+    def begin(
+        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+    ) -> list[str]:
+        """Forget what the last build executed."""
+        origins(env)["executed"] = set()
+        return []
+
     def execute_missing(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Fill the cache; take the pages out of ``docnames`` whose execution was not asked for."""
         requested = requested_chapters(env)
-        origins(env)["executed"] = set()
         jobs: dict[str, Job] = {}
         for docname in docnames.copy():
             text = source_of(env, docname)
@@ -222,5 +228,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     plan = Plan()
     app.connect("config-inited", plan.suppress_consequences)
     app.connect("builder-inited", plan.take_over)
+    app.connect("env-get-outdated", plan.begin)
     app.connect("env-before-read-docs", plan.execute_missing)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

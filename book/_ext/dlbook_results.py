@@ -4,16 +4,20 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from dlbook_plan import origins
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from dlbook.glue import FLOOR_PREFIX, RESULT_PREFIX, read_json
 
+Cell: TypeAlias = "str | nodes.Node"
+LOGGER = logging.getLogger(__name__)
 # Which documents hold the table is kept in the environment, and survives between builds.
 _PAGES = "dlbook_results_pages"
 
@@ -53,11 +57,12 @@ def chapter_results(app: Sphinx, docname: str) -> dict[str, Any]:
 
 def gather(app: Sphinx) -> dict[str, dict[str, Any]]:
     """Return docname → results of the chapters that recorded some, in the order of the table of contents."""
-    found = {docname: chapter_results(app, docname) for docname in _reading_order(app.env)}
+    found = {docname: chapter_results(app, docname) for docname in reading_order(app.env)}
     return {docname: results for docname, results in found.items() if results}
 
 
-def _reading_order(env: BuildEnvironment) -> list[str]:
+def reading_order(env: BuildEnvironment) -> list[str]:
+    """Return all pages in the order of the table of contents."""
     order = [env.config.root_doc]
     for docname in order:
         order += [child for child in env.toctree_includes.get(docname, []) if child not in order]
@@ -118,21 +123,32 @@ def add_provenance(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """End each chapter with where and when its outputs were computed."""
     results = chapter_results(app, docname)
     if results:
-        line = nodes.paragraph(text=provenance_text(results["provenance"]), classes=["provenance"])
+        text = provenance_text(results["provenance"])
+        if docname in origins(app.env)["elsewhere"]:
+            text += " These outputs were taken from another machine's cache."
+        line = nodes.paragraph(text=text, classes=["provenance"])
         sections = list(doctree.findall(nodes.section))
         (sections[0] if sections else doctree).append(line)
 
 
+def check_devices(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Warn of every chapter that was computed on another kind of device than ``DLBOOK_EXPECT_DEVICE``."""
+    expected = os.environ.get("DLBOOK_EXPECT_DEVICE")
+    for docname, results in gather(app).items() if expected else ():
+        device = results["provenance"]["device"]
+        if device != expected:
+            LOGGER.warning("%s was computed on %s; this build expects %s", docname, device, expected)
+    return []
+
+
 def _chapter_section(app: Sphinx, docname: str, chapter: str, results: dict[str, Any]) -> list[nodes.Node]:
-    title = app.env.titles[chapter].astext()
-    uri = app.builder.get_relative_uri(docname, chapter)
-    heading = nodes.rubric("", "", nodes.reference("", title, internal=True, refuri=uri))
+    heading = nodes.rubric("", "", chapter_link(app, docname, chapter))
     rows = [
         (name.replace("_", " "), result["text"], str(result["n"]), _floor_text(result))
         for name, result in results.items()
         if name != "provenance"
     ]
-    table = _table(("result", "value", "runs", "promised"), rows)
+    table = table_node(("result", "value", "runs", "promised"), rows)
     provenance = nodes.paragraph(text=provenance_text(results["provenance"]), classes=["provenance"])
     return [heading, table, provenance]
 
@@ -163,7 +179,8 @@ def provenance_text(provenance: dict[str, Any]) -> str:
     )
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> nodes.Node:
+def table_node(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> nodes.table:
+    """Return a table; a cell is a text, or what belongs into a paragraph."""
     group = nodes.tgroup(cols=len(header))
     group += [nodes.colspec(colwidth=1) for _ in header]
     group += nodes.thead("", _row(header))
@@ -171,8 +188,15 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> nodes.No
     return nodes.table("", group, classes=["results"])
 
 
-def _row(cells: tuple[str, ...]) -> nodes.row:
-    return nodes.row("", *[nodes.entry("", nodes.paragraph(text=cell)) for cell in cells])
+def _row(cells: Sequence[Cell]) -> nodes.row:
+    inline = [nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells]
+    return nodes.row("", *[nodes.entry("", nodes.paragraph("", "", content)) for content in inline])
+
+
+def chapter_link(app: Sphinx, docname: str, chapter: str) -> nodes.reference:
+    """Return a chapter's title as a link from the page ``docname``."""
+    uri = app.builder.get_relative_uri(docname, chapter)
+    return nodes.reference("", app.env.titles[chapter].astext(), internal=True, refuri=uri)
 
 
 def skip_node(translator: Any, node: nodes.Node) -> None:
@@ -187,5 +211,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-updated", pages_to_refresh)
     app.connect("doctree-resolved", fill_tables)
     app.connect("doctree-resolved", add_provenance)
+    app.connect("env-updated", check_devices)
     app.connect("build-finished", write_json)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -114,9 +114,10 @@ def record(
 
 
 def provenance(source: Source) -> dict[str, Any]:
-    """Return where a number comes from: machine, versions, commit, data and time (UTC)."""
+    """Return where a number comes from: machine, versions, commit, data, time (UTC), peak memory (bytes)."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return runtime.describe() | {"data": asdict(source), "executed": now}
+    so_far = {"data": asdict(source), "executed": now, "peak_memory": runtime.peak_memory()}
+    return runtime.describe() | so_far
 
 
 def require(result: Result, *, at_least: float | None = None, at_most: float | None = None) -> str:

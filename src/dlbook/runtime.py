@@ -2,11 +2,13 @@
 
 import functools
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import random
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +148,21 @@ def _installed_commit() -> str | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has held at once, in bytes; 0 where the system keeps no count.
+
+    On a GPU, the most that PyTorch's tensors have taken there.
+    """
+    if current().device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if importlib.util.find_spec("resource") is None:  # Windows
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def describe() -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""Executed chapters carried from machine to machine: merged, packed up, previewed."""
+
+import subprocess
+import sys
+import tarfile
+
+import pytest
+from conftest import ROOT
+from execution_cache import CacheError, export, merge, unpack
+from repository import repository, site_address
+from small_book import Book
+
+PLAIN = "import torch\nfrom dlbook import initial\nprint('plain')"
+
+
+def cache_of(book: Book):
+    return book.folder / "_build" / ".jupyter_cache"
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory) -> Book:
+    """A book built on another machine, which has a GPU: the key says so, as no chapter here computes."""
+    book = Book(tmp_path_factory.mktemp("runner"))
+    assert book.build(DLBOOK_DEVICE="cuda") == ["data", "plain"]
+    return book
+
+
+@pytest.fixture
+def laptop(tmp_path) -> Book:
+    book = Book(tmp_path)
+    toc = book.folder / "_toc.yml"
+    toc.write_text(toc.read_text() + "- file: times\n")
+    (book.folder / "book" / "times.md").write_text("# Times\n\n:::{run-times}\n:::\n")
+    return book
+
+
+def times(book: Book) -> str:
+    return (book.folder / "_build" / "html" / "times.html").read_text()
+
+
+def test_what_others_executed_is_not_executed_again(runner, tmp_path):
+    book = Book(tmp_path)
+    counts = merge(cache_of(runner), cache_of(book))
+    assert counts == {"added": 2, "there already": 0, "damaged": 0}
+    assert book.build(DLBOOK_DEVICE="cuda") == []
+    assert merge(cache_of(runner), cache_of(book)) == {"added": 0, "there already": 2, "damaged": 0}
+
+
+def test_caches_of_several_machines_are_merged_into_one(runner, tmp_path):
+    """Two machines executed one chapter each; a third builds from both."""
+    for name in ("plain", "data"):
+        part = Book(tmp_path / name)
+        assert part.build(DLBOOK_DEVICE="cuda", DLBOOK_CHAPTERS=f"cnn/{name}") == [name]
+        merge(cache_of(part), tmp_path / "merged")
+    book = Book(tmp_path / "third")
+    merge(tmp_path / "merged", cache_of(book))
+    assert book.build(DLBOOK_DEVICE="cuda") == []
+
+
+def test_a_preview_takes_the_gpu_s_outputs_and_executes_only_what_changed(runner, laptop):
+    merge(cache_of(runner), cache_of(laptop))
+    # Without the data, this chapter's stand-in outputs are not what a publisher would have.
+    assert laptop.build(DLBOOK_DEVICE="cpu", DLBOOK_PREVIEW="1") == ["data"]
+    assert (
+        times(laptop).count("another machine&#39;s cache") + times(laptop).count("another machine's cache")
+        == 1
+    )
+    laptop.write("plain", PLAIN.replace("'plain'", "'changed'"))
+    assert laptop.build(DLBOOK_DEVICE="cpu", DLBOOK_PREVIEW="1") == ["plain"]
+    assert "another machine" not in times(laptop)
+    laptop.write("plain", PLAIN)
+    assert laptop.build(DLBOOK_DEVICE="cpu", DLBOOK_PREVIEW="1") == []
+    assert "another machine" in times(laptop)
+
+
+def test_a_build_that_is_no_preview_never_takes_a_gpu_s_outputs(runner, laptop):
+    merge(cache_of(runner), cache_of(laptop))
+    assert laptop.build(DLBOOK_DEVICE="cpu") == ["data", "plain"]
+
+
+def test_damaged_entries_are_left_out(runner, tmp_path):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", cache_of(runner), copy], check=True)
+    damaged = next(copy.glob("executed/*/base.ipynb"))
+    damaged.write_text(damaged.read_text().replace("print", "tnirp"))
+    assert merge(copy, tmp_path / "target") == {"added": 1, "there already": 0, "damaged": 1}
+
+
+def test_a_cache_survives_being_packed_up(runner, tmp_path):
+    archive = tmp_path / "cache.tar.gz"
+    export(cache_of(runner), archive)
+    assert merge(unpack(archive, tmp_path / "unpacked"), tmp_path / "target")["added"] == 2
+
+
+def test_an_archive_cannot_write_outside_its_folder(tmp_path):
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
+        (tmp_path / "payload").write_text("x")
+        archive.add(tmp_path / "payload", arcname="../escaped")
+    (tmp_path / "below").mkdir()
+    with pytest.raises(CacheError, match="cannot be unpacked"):
+        unpack(tmp_path / "evil.tar.gz", tmp_path / "below" / "folder")
+    assert not (tmp_path / "below" / "escaped").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere", "nowhere does not exist"),
+        ("tests", "tests is no execution cache"),
+        ("README.md", "README.md cannot be unpacked"),
+        ("http://127.0.0.1:9/cache.tar.gz", "cannot be had"),
+    ],
+)
+def test_what_is_no_cache_is_refused_with_a_reason(tmp_path, source, message):
+    command = [
+        sys.executable,
+        ROOT / "book" / "_ext" / "execution_cache.py",
+        "--cache",
+        tmp_path / "c" / "cache",
+    ]
+    said = subprocess.run([*command, "merge", source], cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert message in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/someone/book.git",
+        "git@github.com:someone/book.git",
+        "https://github.com/someone/book",
+    ],
+)
+def test_the_repository_is_found_from_the_remote(tmp_path, monkeypatch, remote):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert repository(tmp_path) is None
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    assert repository(tmp_path) == ("someone", "book")
+    assert site_address(tmp_path) == "https://someone.github.io/book/"
+    monkeypatch.setenv("GITHUB_REPOSITORY", "Fork/fork.github.io")
+    assert site_address(tmp_path) == "https://fork.github.io/"

@@ -1,0 +1,125 @@
+"""Which chapters a build executes, and how many at a time."""
+
+import json
+import re
+import signal
+import time
+
+import dlbook_plan
+import psutil
+import pytest
+from small_book import Book
+from sphinx.errors import ExtensionError
+
+IMPORTS = "import torch\nfrom dlbook import initial\n"
+# Writes when it began and ended, so that a test can see whether two chapters ran side by side.
+TIMED = """import json, time
+start = time.time()
+time.sleep(8)
+open({path!r}, "w").write(json.dumps([start, time.time()]))
+import os
+print("threads", os.environ.get("OMP_NUM_THREADS"))
+"""
+
+
+@pytest.fixture
+def book(tmp_path) -> Book:
+    return Book(tmp_path)
+
+
+def test_one_chapter_alone_then_the_rest(book):
+    assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
+    assert "Chapter plain" in book.page("plain")
+    assert "cnn/data would execute, and is left as it is" in book.said
+    assert book.build() == ["data"]
+    book.write("data", "print('new code')")
+    book.write("plain", IMPORTS + "print('newer')")
+    assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
+    assert "newer" in book.page("plain")
+    assert "new code" not in book.page("data")
+    assert book.build() == ["data"]
+    assert "new code" in book.page("data")
+
+
+def test_an_unknown_chapter_is_refused(book):
+    assert book.fail(DLBOOK_CHAPTERS="cnn/nonsense") == []
+    assert "no chapter cnn/nonsense: the book has cnn/data, cnn/plain" in book.errors
+
+
+def test_two_chapters_run_side_by_side_and_share_the_cores(book, tmp_path):
+    for name in ("data", "plain"):
+        book.write(name, IMPORTS + TIMED.format(path=str(tmp_path / f"{name}.json")))
+    assert book.build(DLBOOK_WORKERS="2", OMP_NUM_THREADS="") == ["data", "plain"]
+    spans = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("data", "plain")]
+    assert max(start for start, _ in spans) < min(end for _, end in spans)
+    assert book.build() == []
+    assert "executing cnn/data, cnn/plain" not in book.said
+
+
+def test_side_by_side_one_fails_and_the_other_is_kept(book):
+    book.write("data", "import os\nos._exit(1)")
+    assert book.fail(DLBOOK_WORKERS="2") == ["plain"]
+    assert re.search(r"cell 1 \(line 16\) of cnn/data failed: .*Kernel died", book.errors)
+    book.write("data", "print('mended')")
+    assert book.build(DLBOOK_WORKERS="2") == ["data"]
+
+
+def test_side_by_side_an_interrupt_leaves_no_process(book):
+    for name in ("data", "plain"):
+        book.write(name, f"open({str(book.log)!r}, 'a').write('begun\\n')\nimport time\ntime.sleep(120)")
+    book.log.write_text("")
+    build = book.start(DLBOOK_WORKERS="2")
+    deadline = time.monotonic() + 120
+    while book.log.read_text().count("begun") < 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    below = psutil.Process(build.pid).children(recursive=True)
+    assert len(below) >= 4  # two workers, two kernels
+    build.send_signal(signal.SIGINT)
+    assert book.finish(build) != 0
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert alive == []
+
+
+def test_how_many_at_a_time(monkeypatch):
+    monkeypatch.delenv("DLBOOK_WORKERS", raising=False)
+    monkeypatch.setattr(dlbook_plan, "cores", lambda: 16)
+    assert dlbook_plan.worker_count({"cpu"}, jobs=20) == 8
+    assert dlbook_plan.worker_count({"cpu"}, jobs=3) == 3
+    assert dlbook_plan.worker_count({"cuda"}, jobs=20) == 1
+    monkeypatch.setattr(dlbook_plan, "cores", lambda: 1)
+    assert dlbook_plan.worker_count({"cpu"}, jobs=20) == 1
+    monkeypatch.setenv("DLBOOK_WORKERS", "4")
+    assert dlbook_plan.worker_count({"cuda"}, jobs=20) == 4
+    monkeypatch.setenv("DLBOOK_WORKERS", "many")
+    with pytest.raises(ExtensionError, match="DLBOOK_WORKERS must be a number"):
+        dlbook_plan.worker_count({"cpu"}, jobs=20)
+
+
+def test_the_expected_device_is_held_to(book):
+    record = "from dlbook import data, results\nresults.record('n', 1, 'd', data.load('mnist').source)"
+    book.write("data", record)
+    assert book.build(DLBOOK_DEVICE="cpu", DLBOOK_EXPECT_DEVICE="cpu") == ["data", "plain"]
+    assert book.fail(DLBOOK_DEVICE="cpu", DLBOOK_EXPECT_DEVICE="cuda") == []
+    assert "cnn/data was computed on cpu; this build expects cuda" in book.errors
+
+
+def test_the_run_times_page_tells_what_ran_and_what_was_cached(book):
+    toc = book.folder / "_toc.yml"
+    toc.write_text(toc.read_text() + "- file: times\n")
+    (book.folder / "book" / "times.md").write_text("# Times\n\n:::{run-times}\n:::\n")
+    record = "from dlbook import data, results\nresults.record('n', 1, 'd', data.load('mnist').source)"
+    book.write("data", record)
+
+    def rows():
+        page = (book.folder / "_build" / "html" / "times.html").read_text()
+        cells = [re.findall(r"<td><p>(.*?)</p></td>", row) for row in re.findall(r"<tr.*?</tr>", page, re.S)]
+        return {re.sub("<.*?>", "", cell[0]): cell[1:] for cell in cells if cell}
+
+    book.build()
+    first = rows()
+    assert first["Chapter data"][-1] == first["Chapter plain"][-1] == "executed"
+    assert float(first["Chapter data"][0]) > 0
+    assert re.fullmatch(r"\d+\.\d\d GB", first["Chapter data"][2])
+    assert first["Chapter data"][1].endswith("(cpu)")
+    book.build()
+    assert rows()["Chapter data"] == [*first["Chapter data"][:-1], "cache"]
