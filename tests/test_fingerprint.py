@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import ROOT
-from dlbook_fingerprint import changes, with_fingerprint
+from dlbook_fingerprint import changes, files_beside, with_fingerprint
 from imports import chapter_trees, code_checksum, imported_names, loaded_data_sets, reachable
 from small_book import FRONT_MATTER, Book
 
@@ -146,6 +146,13 @@ def test_every_module_of_the_package_is_reached_from_the_chapters():
     assert set(modules.values()) == sources
     assert {"torch", "torchvision", "matplotlib", "numpy", "sklearn"} <= outside
     assert loaded_data_sets(trees) == {"mnist"}
+
+
+def test_what_a_package_carries_beside_its_code_counts(tmp_path):
+    for name in ("__init__.py", "recipe.py", "net.safetensors", "README.md"):
+        (tmp_path / name).write_text(name)
+    assert files_beside([tmp_path / "recipe.py"]) == []
+    assert files_beside([tmp_path / "__init__.py", tmp_path / "recipe.py"]) == [tmp_path / "net.safetensors"]
 
 
 def test_what_a_module_does_is_all_that_counts(tmp_path):
