@@ -27,7 +27,7 @@ export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book preview merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview verify-site merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder a
 
 export-cache: $(READY) ## pack the executed chapters into _build/execution-cache.tar.gz
 	$(CACHE_TOOL) export _build/execution-cache.tar.gz
+
+verify-site: $(READY) ## say what is wrong with the built site, as publishing does before it deploys
+	$(BIN)/python book/_ext/verify_site.py
 
 test: lint book ## lint, type check, build, and run every test
 	$(BIN)/pytest

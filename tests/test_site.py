@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
+import verify_site
 from bs4 import BeautifulSoup
 from conftest import ROOT, chapter_paths
 
@@ -63,22 +63,9 @@ def test_every_glued_number_arrived(html):
         assert all(text.strip() for text in glued)
 
 
-def test_internal_links_anchors_and_files_resolve(html):
-    ids = {page: {tag["id"] for tag in parse(page).select("[id]")} for page in own_pages(html)}
-    broken = []
-    for page in own_pages(html):
-        for tag in parse(page).select(
-            "article a[href], article img[src], nav a[href], link[href], script[src]"
-        ):
-            target = urlsplit(str(tag.get("href") or tag.get("src")))
-            if target.scheme or target.netloc or target.path.startswith("data:"):
-                continue
-            file = (page.parent / unquote(target.path)).resolve() if target.path else page
-            if not file.exists() or (
-                target.fragment and file in ids and unquote(target.fragment) not in {*ids[file], ""}
-            ):
-                broken.append(f"{page.relative_to(html)}: {tag.get('href') or tag.get('src')}")
-    assert broken == []
+@pytest.mark.parametrize("check", [verify_site.links, verify_site.commits])
+def test_what_publishing_asks_of_every_page(html, check):
+    assert list(check(verify_site.Site(ROOT))) == []
 
 
 def test_every_citation_leads_to_its_source(html):

@@ -7,13 +7,13 @@ Jupyter Book's own Colab button leads to the ``.md`` file, which Colab cannot op
 import ast
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import nbformat
 from chapters import is_chapter, source_of
+from dlbook_pages import head
 from docutils import nodes
 from notebooks import NoPlainFormError, Surroundings, to_notebook
 from pybtex.plugin import find_plugin
@@ -80,13 +80,6 @@ def author_year(entry: Any) -> str:
     return f"{who}, {entry.fields.get('year', 'n.d.')}"
 
 
-def current_commit(folder: Path) -> str:
-    """Return the checkout's commit; ``HEAD`` where git does not know."""
-    asked = ["git", "-C", str(folder), "rev-parse", "HEAD"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "HEAD"
-
-
 def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     """Write ``_build/notebooks``: every chapter's notebook, and no other."""
     if exception is not None:
@@ -103,7 +96,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     for docname, texts in glued.items():
         around = Surroundings(docname, site_address(Path(app.srcdir)) or "", elsewhere | texts, sources)
         try:
-            commit = current_commit(Path(app.srcdir))
+            commit = head(Path(app.srcdir)) or "HEAD"
             notebook = to_notebook(source_of(app.env, docname), around, fetched_from, commit)
         except NoPlainFormError as problem:
             LOGGER.warning("no notebook for %s: %s", docname, problem)

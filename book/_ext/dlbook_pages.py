@@ -1,11 +1,14 @@
 """Mend what the theme and its extensions leave wrong in every page."""
 
+import functools
 import hashlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 
 def drop_repeated_scripts(
@@ -21,6 +24,30 @@ def drop_repeated_scripts(
     context["script_files"] = list(reversed(unique.values()))
 
 
+def name_commit(app: Sphinx, config: Config) -> None:
+    """Say in each page's foot from which commit it was built; the outputs can be older, and say so."""
+    commit = head(Path(app.srcdir))
+    if commit:
+        foot = f"<p>Built from commit <code>{commit[:12]}</code>.</p>"
+        config.html_theme_options["extra_footer"] = config.html_theme_options.get("extra_footer", "") + foot
+
+
+def stamp_commit(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Write the commit into the page's head, where a program can read it."""
+    context["metatags"] = context.get("metatags", "") + (
+        f'<meta name="dlbook-commit" content="{head(Path(app.srcdir))}" />\n'
+    )
+
+
+@functools.cache
+def head(folder: Path) -> str:
+    """Return the commit that a folder's checkout is at; an empty text outside of one."""
+    asked = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def extensions_checksum() -> str:
     """Return a checksum over the local extensions, which every page depends on."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
@@ -31,5 +58,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx, after those whose scripts it looks at."""
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("dlbook_extensions", extensions_checksum(), "env")
+    app.connect("config-inited", name_commit)
+    app.connect("html-page-context", stamp_commit)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,7 +52,10 @@ def chapter_results(app: Sphinx, docname: str) -> dict[str, Any]:
     if not (notes.get("glue") and notes["exec_data"]["succeeded"]):
         return {}
     glued = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.glue.json"
-    return read_results(json.loads(glued.read_text(encoding="utf-8")))
+    results = read_results(json.loads(glued.read_text(encoding="utf-8")))
+    if results:
+        results["provenance"]["seconds"] = notes["exec_data"]["runtime"]
+    return results
 
 
 def gather(app: Sphinx) -> dict[str, dict[str, Any]]:

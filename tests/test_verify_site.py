@@ -1,0 +1,149 @@
+"""What publishing looks at before it deploys: a sound site passes, and each fault alone is named."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from small_book import Book
+from verify_site import problems
+
+CODE = """from dlbook import results
+from dlbook.data import Source
+source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
+results.require(results.record("accuracy", 0.9, ".0%", source), at_least=0.8)
+"""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A sound site of two chapters."""
+    folder = tmp_path_factory.mktemp("site")
+    book = Book(folder)
+    for name in ("data", "plain"):
+        book.write(name, CODE)
+    (folder / ".gitignore").write_text("_build\n*.log\n__pycache__\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A book")
+    book.build(GITHUB_REPOSITORY="someone/book")
+    return folder
+
+
+@pytest.fixture
+def site(built, tmp_path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(built, tmp_path / "site"))
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def edit_results(site: Path, **changes: object) -> None:
+    path = site / "_build" / "results.json"
+    results = json.loads(path.read_text())
+    results["plain"]["accuracy"].update(changes)
+    path.write_text(json.dumps(results))
+
+
+def page(site: Path) -> Path:
+    return site / "_build" / "html" / "cnn" / "plain.html"
+
+
+def without_outputs(site: Path) -> None:
+    page(site).write_text(page(site).read_text().replace("cell_output", "cell_nothing"))
+
+
+def not_executed(site: Path) -> None:
+    path = site / "_build" / "results.json"
+    results = json.loads(path.read_text())
+    results["plain"]["provenance"]["seconds"] = 0
+    path.write_text(json.dumps(results))
+
+
+def in_an_output(text: str):
+    def add(site: Path) -> None:
+        content = page(site).read_text()
+        page(site).write_text(
+            re.sub(r'(<div class="cell_output[^>]*>)', rf"\1<pre>{text}</pre>", content, count=1)
+        )
+
+    return add
+
+
+def into_the_article(html: str):
+    return lambda site: edit(page(site), "</article>", f"{html}</article>")
+
+
+def no_promise(site: Path) -> None:
+    path = site / "_build" / "results.json"
+    results = json.loads(path.read_text())
+    del results["plain"]["accuracy"]["floor"]
+    path.write_text(json.dumps(results))
+
+
+def another_commit(site: Path) -> None:
+    git(site, "commit", "-q", "--allow-empty", "-m", "Later")
+
+
+def another_notebook(site: Path) -> None:
+    edit(page(site), "blob/notebooks/cnn/plain.ipynb", "blob/notebooks/cnn/gone.ipynb")
+
+
+FAULTS = {
+    "a page missing": (lambda site: page(site).unlink(), "cnn/plain has no page"),
+    "no outputs": (without_outputs, "cnn/plain shows no output"),
+    "ran in no time": (not_executed, "cnn/plain took no time"),
+    "a traceback": (in_an_output("Traceback (most recent call last)"), "cnn/plain shows an error"),
+    "a stand-in": (in_an_output("Offline stand-in"), "cnn/plain was computed on a stand-in"),
+    "below the floor": (lambda site: edit_results(site, mean=0.7), "cnn/plain: accuracy is 90%, outside"),
+    "no promise": (no_promise, "cnn/plain promises nothing"),
+    "no results": (lambda site: (site / "_build" / "results.json").unlink(), "cnn/data promises nothing"),
+    "a dead link": (into_the_article('<a href="gone.html">x</a>'), "leads to gone.html"),
+    "a dead anchor": (into_the_article('<a href="data.html#gone">x</a>'), "leads to data.html#gone"),
+    "a lost image": (into_the_article('<img src="../gone.png">'), "leads to ../gone.png"),
+    "another commit": (another_commit, "cnn/plain.html was built from"),
+    "no notebook": (
+        lambda site: (site / "_build" / "notebooks" / "cnn" / "plain.ipynb").unlink(),
+        "cnn/plain has no notebook",
+    ),
+    "a broken notebook": (
+        lambda site: (site / "_build" / "notebooks" / "cnn" / "plain.ipynb").write_text("{"),
+        "cnn/plain has no notebook that can be read",
+    ),
+    "a button to nowhere": (another_notebook, "names a notebook that is not there"),
+    "no site": (lambda site: shutil.rmtree(site / "_build"), "there is no site"),
+}
+
+
+def test_a_sound_site_passes(built):
+    assert problems(built) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_named(site, fault):
+    spoil, message = FAULTS[fault]
+    spoil(site)
+    found = problems(site)
+    assert any(message in problem for problem in found), found
+
+
+def test_no_repository_means_no_launch_button_which_publishing_refuses(tmp_path):
+    book = Book(tmp_path)
+    for name in ("data", "plain"):
+        book.write(name, CODE)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "A book")
+    book.build(GITHUB_REPOSITORY="")
+    assert "cnn/plain has no launch button" in problems(tmp_path)
