@@ -27,7 +27,7 @@ export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book preview verify-site merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview verify-site publication push-branches check-device pull-request check-links pytest merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,31 @@ export-cache: $(READY) ## pack the executed chapters into _build/execution-cache
 verify-site: $(READY) ## say what is wrong with the built site, as publishing does before it deploys
 	$(BIN)/python book/_ext/verify_site.py
 
-test: lint book ## lint, type check, build, and run every test
+publication: $(READY) ## lay out in _build/publication what publishing puts on the site and on the branches
+	$(CACHE_TOOL) export _build/publication/site/execution-cache.tar.gz
+	cp -r _build/html/. _build/results.json _build/publication/site
+	mkdir -p _build/publication/branches
+	cp -r _build/notebooks _build/publication/branches
+	cp -r binder _build/publication/branches
+
+push-branches: ## force-push the branches of _build/publication: the notebooks, and Binder's environment
+	.github/push-branch _build/publication/branches/notebooks notebooks
+	.github/push-branch _build/publication/branches/binder binder
+
+check-device: $(READY) ## say what the chapters will be computed on; fail if DLBOOK_EXPECT_DEVICE is another
+	$(BIN)/python -m dlbook.runtime
+
+pull-request: $(READY) ## build with the published outputs where there are some
+	$(CACHE_TOOL) merge || echo "no published outputs: everything is executed"
+	DLBOOK_PREVIEW=1 $(BUILD)
+
+check-links: $(READY) ## ask every link that leads out of the site
+	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck
+
+pytest: $(READY) ## run every test, on the site that is built
 	$(BIN)/pytest
+
+test: lint book pytest ## lint, type check, build, and run every test
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -81,6 +104,8 @@ lock: $(READY) ## resolve the dependencies anew into the lock files
 	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements.txt
 	$(UV) compile $(VENV)/torch.in --constraints requirements.txt --python-version 3.11 \
 	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-torch.txt
+	$(UV) compile binder/requirements.in pyproject.toml --constraints requirements.txt --excludes $(VENV)/torch.in \
+	    --python-version 3.12 --no-header --no-annotate --quiet -o binder/requirements.txt
 	$(UV) compile $(VENV)/uv.in --python-version 3.11 \
 	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.txt
 

@@ -180,3 +180,19 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         "commit": commit(),
     }
+
+
+def _main() -> int:
+    """Say where the book computes; 1 if that is not the kind of device in ``DLBOOK_EXPECT_DEVICE``."""
+    device = current().device
+    total = (torch.ones(1000, 1000, device=device) @ torch.ones(1000, 1000, device=device)).sum().item()
+    print(f"{current().reason}: {device_name(device)}; a product of two matrices of ones sums to {total:.0f}")
+    expected = os.environ.get("DLBOOK_EXPECT_DEVICE")
+    if expected and expected != device.type:
+        print(f"error: {expected} was expected (DLBOOK_EXPECT_DEVICE)", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

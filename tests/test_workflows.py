@@ -1,0 +1,137 @@
+"""What GitHub and Binder read: that it is well formed, safe, and pushes what it should."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+from repo2docker.buildpacks import PythonBuildPack
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TOOLS = Path(sys.executable).parent
+
+
+def steps(path: Path):
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        yield from job["steps"]
+
+
+def test_the_workflows_follow_github_s_schema():
+    schema = "vendor.github-workflows"
+    subprocess.run([TOOLS / "check-jsonschema", "--builtin-schema", schema, *WORKFLOWS], check=True)
+    dependabot = [TOOLS / "check-jsonschema", "--builtin-schema", "vendor.dependabot"]
+    subprocess.run([*dependabot, ROOT / ".github" / "dependabot.yml"], check=True)
+
+
+def test_zizmor_finds_nothing():
+    told = subprocess.run(
+        [TOOLS / "zizmor", "--offline", "--persona", "regular", ROOT / ".github"],
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_and_jobs_are_limited(workflow):
+    text = workflow.read_text()
+    for action in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+    content = yaml.safe_load(text)
+    assert "-euo pipefail" in content["defaults"]["run"]["shell"]
+    for job in content["jobs"].values():
+        assert job["timeout-minutes"] <= 300
+
+
+def test_a_pull_request_never_meets_the_gpu_runner_or_a_secret():
+    text = (ROOT / ".github" / "workflows" / "pull-request.yml").read_text()
+    content = yaml.safe_load(text)
+    assert content["permissions"] == {"contents": "read"}
+    assert {job["runs-on"] for job in content["jobs"].values()} == {"ubuntu-24.04"}
+    assert "GPU_RUNNER" not in text
+    assert "${{ secrets" not in text
+    assert "pull_request_target" not in text
+
+
+def test_only_the_jobs_that_deploy_may_write():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())["jobs"]
+    assert jobs["build"]["permissions"] == {"contents": "read"}
+    assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
+    assert jobs["branches"]["permissions"] == {"contents": "write"}
+    assert jobs["deploy"]["needs"] == jobs["branches"]["needs"] == "build"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_steps_only_call_make_or_scripts_that_exist(workflow):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for step in steps(workflow):
+        for line in step.get("run", "").splitlines():
+            command, *arguments = line.split()
+            assert command == "make" or (ROOT / command).exists(), line
+            assert command != "make" or set(arguments) <= targets, line
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    told = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return told.stdout.strip()
+
+
+def test_a_branch_is_replaced_by_a_folder_and_left_alone_if_nothing_changed(tmp_path):
+    git(tmp_path, "init", "-q", "--bare", "origin")
+    git(tmp_path, "clone", "-q", "origin", "clone")
+    clone, folder = tmp_path / "clone", tmp_path / "notebooks"
+    (clone / "a.txt").write_text("main")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "First")
+    git(clone, "push", "-q", "origin", "HEAD:main")
+
+    def push() -> str:
+        subprocess.run([ROOT / ".github" / "push-branch", folder, "notebooks"], cwd=clone, check=True)
+        return git(tmp_path / "origin", "rev-parse", "notebooks")
+
+    (folder / "cnn").mkdir(parents=True)
+    (folder / "cnn" / "one.ipynb").write_text("1")
+    (folder / "cnn" / "two.ipynb").write_text("2")
+    first = push()
+    assert push() == first
+    (folder / "cnn" / "two.ipynb").unlink()
+    assert push() != first
+    listed = git(tmp_path / "origin", "ls-tree", "-r", "--name-only", "notebooks")
+    assert listed == "cnn/one.ipynb"
+    assert git(tmp_path / "origin", "rev-list", "--count", "notebooks") == "1"
+    assert git(clone, "status", "--short") == ""
+    assert git(tmp_path / "origin", "ls-tree", "--name-only", "main") == "a.txt"
+
+
+def test_repo2docker_reads_what_binder_gets(monkeypatch):
+    """The folder becomes the root of a branch, and repo2docker must see a Python environment in it."""
+    monkeypatch.chdir(ROOT / "binder")
+    pack = PythonBuildPack("buildpack-deps:jammy")
+    pack.platform = "linux/amd64"
+    assert pack.detect()
+    assert pack.python_version == "3.12"
+    assert "postBuild" in pack.get_post_build_scripts()
+    dockerfile = pack.render()
+    assert "requirements.txt" in dockerfile
+    assert "postBuild" in dockerfile
+
+
+def test_binder_has_what_dlbook_needs_but_torch_in_the_locked_versions():
+    versions = dict(
+        re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "binder" / "requirements.txt").read_text(), re.M)
+    )
+    project = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)
+    assert project is not None
+    needed = {Requirement(text).name for text in re.findall(r'"(.+?)"', project[1])}
+    assert needed - set(versions) == {"torch", "torchvision"}
+    locked = (ROOT / "requirements.txt").read_text()
+    for name in needed & set(versions):
+        assert f"{name}=={versions[name]}" in locked
+    assert "torch torchvision" in (ROOT / "binder" / "postBuild").read_text()
