@@ -6,6 +6,7 @@ lets jupyter-cache itself remove what is damaged; the chapters concerned are exe
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from chapters import cache_folder
@@ -47,15 +48,18 @@ def came_from_elsewhere(entry: Path) -> bool:
     return (entry / ELSEWHERE).exists()
 
 
-def database_is_whole(cache: Path) -> bool:
-    """Tell whether the cache's list of entries can be read."""
+def entries(cache: Path) -> list[tuple[int, str, str]] | None:
+    """Return number, key and source file of each entry; None where the cache's list cannot be read.
+
+    Read with sqlite3 itself: to load what jupyter-cache reads it with takes longer than the rest.
+    """
     try:
-        with sqlite3.connect(cache / "global.db") as database:
-            healthy = database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            database.execute("SELECT hashkey FROM nbcache").fetchall()
-        return healthy
+        with closing(sqlite3.connect(cache / "global.db")) as database:
+            if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+                return None
+            return database.execute("SELECT pk, hashkey, uri FROM nbcache").fetchall()
     except sqlite3.DatabaseError:
-        return False
+        return None
 
 
 def drop_damaged(cache: Path) -> list[str]:
@@ -69,16 +73,14 @@ def drop_damaged(cache: Path) -> list[str]:
     """
     if not (cache / "global.db").exists():
         return ["*"]
-    if not database_is_whole(cache):
+    listed = entries(cache)
+    if listed is None:
         get_cache(str(cache)).clear_cache()
         return ["*"]
-    store = get_cache(str(cache))
-    damaged = [
-        record for record in store.list_cache_records() if not is_whole(cache / "executed" / record.hashkey)
-    ]
-    for record in damaged:
-        NbCacheRecord.remove_records([record.pk], store.db)
-    return sorted({record.uri for record in damaged})
+    damaged = [(pk, uri) for pk, key, uri in listed if not is_whole(cache / "executed" / key)]
+    if damaged:
+        NbCacheRecord.remove_records([pk for pk, _ in damaged], get_cache(str(cache)).db)
+    return sorted({uri for _, uri in damaged})
 
 
 def locked(folder: Path) -> FileLock:

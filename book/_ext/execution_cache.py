@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import requests
-from dlbook_cache import ELSEWHERE, database_is_whole, is_whole, locked, sign
+from dlbook_cache import ELSEWHERE, entries, is_whole, locked, sign
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.cache.db import NbCacheRecord
@@ -40,7 +40,7 @@ def merge(source: Path, target: Path) -> Counter[str]:
     Raises:
         CacheError: the source is no execution cache.
     """
-    if not (source / "global.db").exists() or not database_is_whole(source):
+    if not (source / "global.db").exists() or entries(source) is None:
         raise CacheError(f"{source} is no execution cache: expected jupyter-cache's global.db in it")
     theirs, ours = get_cache(str(source)), get_cache(str(target))
     present = {record.hashkey for record in ours.list_cache_records()}

@@ -77,7 +77,7 @@ def reachable(trees: Iterable[ast.Module], package: Path) -> tuple[dict[str, Pat
             if path and dotted not in modules:
                 modules[dotted] = path
                 home = dotted if path.name == "__init__.py" else dotted.rpartition(".")[0]
-                pending += imported_names(_parse(path), home)
+                pending += _module_imports(path, home)
     return modules, outside
 
 
@@ -99,5 +99,5 @@ def _module_file(dotted: str, package: Path) -> Path | None:
 
 
 @functools.cache
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _module_imports(path: Path, package: str) -> tuple[str, ...]:
+    return tuple(imported_names(ast.parse(path.read_text(encoding="utf-8")), package))
