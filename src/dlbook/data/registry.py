@@ -12,51 +12,211 @@ from platformdirs import user_cache_path
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A file as its source serves it.
+
+    Attributes:
+        name: its name, below each of the entry's sources.
+        size: its length in bytes.
+        sha256: its checksum, 64 hexadecimal digits.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One data set.
+    """One data set, or one set of trained weights.
 
     Attributes:
         title: its name in prose.
         classes: the name of each label.
-        files: path below the data directory, and SHA-256 of the extracted file.
-        sources: folders on the web that hold the archives, in the order to try them.
+        archives: what is fetched.
+        sources: folders on the web that hold the archives, the official one first.
+        layouts: paths below the data directory; where all of one group exist, the data are there.
+        files: path below the data directory, and SHA-256, of files that are kept as they were published.
         license: its terms.
+        citation: who made it, and where they describe it.
         homepage: where it is described.
+        shape: channels, height and width of an image; empty for weights.
+        counts: training and test images; empty where they depend on what is found.
     """
 
     title: str
     classes: tuple[str, ...]
-    files: Mapping[str, str]
+    archives: tuple[Archive, ...]
     sources: tuple[str, ...]
+    layouts: tuple[tuple[str, ...], ...]
     license: str
+    citation: str
     homepage: str
+    files: Mapping[str, str]
+    shape: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+# The layout is torchvision's own, so that its copy and ours are one.
+_MNIST_FILES = {
+    "MNIST/raw/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "MNIST/raw/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "MNIST/raw/t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "MNIST/raw/t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+_FLOWERS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+_VGG16 = Archive(
+    "vgg16-397923af.pth",
+    553_433_881,
+    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+)
+
+
+def cache_files(name: str) -> tuple[str, str]:
+    """Return where a data set's tensor cache lies, below the data directory: training and test split."""
+    return f"{name}/train.safetensors", f"{name}/test.safetensors"
 
 
 REGISTRY: Mapping[str, Entry] = {
     "mnist": Entry(
         title="MNIST",
         classes=tuple("0123456789"),
-        # The layout is torchvision's own, so that its copy and ours are one.
-        files={
-            "MNIST/raw/train-images-idx3-ubyte": (
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+        archives=(
+            Archive(
+                "train-images-idx3-ubyte.gz",
+                9_912_422,
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
             ),
-            "MNIST/raw/train-labels-idx1-ubyte": (
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            Archive(
+                "train-labels-idx1-ubyte.gz",
+                28_881,
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
             ),
-            "MNIST/raw/t10k-images-idx3-ubyte": (
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            Archive(
+                "t10k-images-idx3-ubyte.gz",
+                1_648_877,
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
             ),
-            "MNIST/raw/t10k-labels-idx1-ubyte": (
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            Archive(
+                "t10k-labels-idx1-ubyte.gz",
+                4_542,
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
             ),
-        },
+        ),
         sources=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "http://yann.lecun.com/exdb/mnist/",
         ),
+        layouts=(tuple(_MNIST_FILES),),
+        files=_MNIST_FILES,
         license="CC BY-SA 3.0",
+        citation="LeCun et al.: Gradient-based learning applied to document recognition, 1998",
         homepage="http://yann.lecun.com/exdb/mnist/",
+        shape=(1, 28, 28),
+        counts=(60_000, 10_000),
+    ),
+    "fashion_mnist": Entry(
+        title="Fashion-MNIST",
+        classes=(
+            "T-shirt/top",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
+        archives=(
+            Archive(
+                "train-images-idx3-ubyte.gz",
+                26_421_880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            Archive(
+                "train-labels-idx1-ubyte.gz",
+                29_515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
+            Archive(
+                "t10k-images-idx3-ubyte.gz",
+                4_422_102,
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            ),
+            Archive(
+                "t10k-labels-idx1-ubyte.gz",
+                5_148,
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+        sources=(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ),
+        layouts=(cache_files("fashion_mnist"),),
+        files={},
+        license="MIT",
+        citation="Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017",
+        homepage="https://github.com/zalandoresearch/fashion-mnist",
+        shape=(1, 28, 28),
+        counts=(60_000, 10_000),
+    ),
+    "cifar10": Entry(
+        title="CIFAR-10",
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        archives=(
+            Archive(
+                "cifar-10-python.tar.gz",
+                170_498_071,
+                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            ),
+        ),
+        sources=(
+            "https://www.cs.toronto.edu/~kriz/",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        ),
+        layouts=(cache_files("cifar10"),),
+        files={},
+        license="no license stated by its authors; published for research",
+        citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009",
+        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+        shape=(3, 32, 32),
+        counts=(50_000, 10_000),
+    ),
+    "flower_photos": Entry(
+        title="Flower photos",
+        classes=_FLOWERS,
+        archives=(
+            Archive(
+                "flower_photos.tgz",
+                228_813_984,
+                "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+            ),
+        ),
+        sources=(
+            "http://download.tensorflow.org/example_images/",
+            "https://storage.googleapis.com/download.tensorflow.org/example_images/",
+        ),
+        layouts=(cache_files("flower_photos"), tuple(f"flower_photos/{name}" for name in _FLOWERS)),
+        files={},
+        license="CC BY 2.0, each photograph by the author that LICENSE.txt in the archive names",
+        citation="The TensorFlow Team: Flowers, January 2019",
+        homepage="https://www.tensorflow.org/datasets/catalog/tf_flowers",
+        shape=(3, 256, 256),
+    ),
+    "vgg16": Entry(
+        title="VGG16 trained on ImageNet",
+        classes=(),
+        archives=(_VGG16,),
+        sources=("https://download.pytorch.org/models/",),
+        layouts=((f"vgg16/{_VGG16.name}",),),
+        files={f"vgg16/{_VGG16.name}": _VGG16.sha256},
+        license="BSD-3-Clause (torchvision); ImageNet's terms bind its images to non-commercial research",
+        citation="Simonyan, Zisserman: Very Deep Convolutional Networks, arXiv:1409.1556, 2014",
+        homepage="https://pytorch.org/vision/stable/models/vgg.html",
     ),
 }
 
@@ -68,5 +228,6 @@ def data_directory() -> Path:
 
 
 def is_present(name: str) -> bool:
-    """Tell whether all files of a registered data set are in the data directory; not, if they are whole."""
-    return all((data_directory() / file).exists() for file in REGISTRY[name].files)
+    """Tell whether a registered data set's files are in the data directory; not, whether they are whole."""
+    directory = data_directory()
+    return any(all((directory / path).exists() for path in layout) for layout in REGISTRY[name].layouts)
