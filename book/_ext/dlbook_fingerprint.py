@@ -122,7 +122,7 @@ class Fingerprints:
         modules, packages = reachable(trees, self.package)
         return {
             "device": self.device,
-            "data": {name: self._data_state(name) for name in sorted(self.data_sets(trees))},
+            "data": {name: self.registry.state(name) for name in sorted(self.data_sets(trees))},
             "packages": {name: self._version(name) for name in sorted(_distributions(packages))},
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in files_beside(modules.values())},
@@ -144,13 +144,9 @@ class Fingerprints:
             if self.registry.is_present(name):
                 continue
             if any(map(answers, self.registry.REGISTRY[name].sources)):
-                code = f"from {PACKAGE} import data; print(data.load({name!r}))"
-                subprocess.run([sys.executable, "-c", code], check=False)
+                subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
             else:
                 LOGGER.info("%s is not on this machine, and no source of it answers", name)
-
-    def _data_state(self, name: str) -> str:
-        return "original" if self.registry.is_present(name) else "stand-in"
 
     def _version(self, distribution: str) -> str:
         return self.versions.get(distribution) or metadata.version(distribution)

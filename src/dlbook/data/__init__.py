@@ -2,8 +2,9 @@
 
 from dlbook.data.batches import batches, standardize
 from dlbook.data.dataset import DataError, Dataset, Source, Split, random_split
-from dlbook.data.loading import available, load
+from dlbook.data.loading import available, fetch, load
 from dlbook.data.registry import data_directory
+from dlbook.data.weights import load_weights
 
 __all__ = [
     "DataError",
@@ -13,7 +14,9 @@ __all__ = [
     "available",
     "batches",
     "data_directory",
+    "fetch",
     "load",
+    "load_weights",
     "random_split",
     "standardize",
 ]

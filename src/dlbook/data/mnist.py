@@ -1,81 +1,77 @@
-"""MNIST's idx files: fetching, checking, reading."""
+"""MNIST's idx files, and Fashion-MNIST's: fetching, checking, reading."""
 
 from pathlib import Path
 
 import pooch
-import requests
-from torchvision.datasets import MNIST
-from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from dlbook.data import archives, fetching, idx
 from dlbook.data.dataset import DataError, Split
-from dlbook.data.registry import REGISTRY
+from dlbook.data.files import draft, sweep
+from dlbook.data.registry import REGISTRY, Archive
 
-_TIMEOUT_SECONDS = 20
 
+def fetch(directory: Path, downloads: Path) -> None:
+    """Bring MNIST's four files to ``MNIST/raw``, where torchvision keeps them too.
 
-def fetch(directory: Path) -> None:
-    """Download and extract the four files below ``directory``, from the first mirror that has them.
-
-    torchvision knows each archive's checksum; pooch downloads with a progress bar, checks, and renames
-    an archive to its final name only when it is whole.
+    Args:
+        directory: the data directory.
+        downloads: a folder for what is on its way.
 
     Raises:
-        requests.RequestException: no mirror answered; the last one's error.
+        fetching.NoSource: no source delivered.
         OSError: the folder cannot be written.
-        DataError: a mirror sent wrong bytes.
     """
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says enough, and leaves no trace in a page
-    raw = directory / "MNIST" / "raw"
-    unreachable: requests.RequestException | None = None
-    for mirror in REGISTRY["mnist"].sources:
-        try:
-            return _fetch_from(mirror, raw)
-        except requests.RequestException as error:
-            unreachable = error
-    raise unreachable or requests.RequestException("no source is known")
-
-
-def _fetch_from(mirror: str, raw: Path) -> None:
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT_SECONDS)
-    for archive, md5 in MNIST.resources:
-        try:
-            pooch.retrieve(
-                mirror + archive,
-                known_hash=f"md5:{md5}",
-                fname=archive,
-                path=raw,
-                downloader=downloader,
-                processor=pooch.Decompress(name=Path(archive).stem),
-            )
-        except ValueError as mismatch:
-            raise DataError(f"{mirror} sent wrong bytes, and nothing was kept: {mismatch}") from mismatch
+    entry = REGISTRY["mnist"]
+    packed = fetching.fetch(entry.archives, entry.sources, downloads)
+    sweep(directory / "MNIST" / "raw")
+    for path, archive, file in zip(packed, entry.archives, entry.files, strict=True):
+        with draft(directory / file) as written:
+            written.write_bytes(_unpack(path, archive))
 
 
 def read(directory: Path) -> tuple[Split, Split]:
-    """Read the extracted files below ``directory``.
+    """Read the extracted files of MNIST below the data directory.
 
     Returns:
         The training split, images (60000, 1, 28, 28) uint8, and the test split (10000, 1, 28, 28).
 
     Raises:
-        DataError: a file is not, byte for byte, what it should be.
+        DataError: a file is missing, or not, byte for byte, what it should be.
     """
+    contents = []
     for file, sha256 in REGISTRY["mnist"].files.items():
-        _require_checksum(directory / file, sha256)
-    raw = directory / "MNIST" / "raw"
-    return _read_split(raw, "train"), _read_split(raw, "t10k")
+        require_checksum(directory / file, sha256)
+        contents.append((directory / file).read_bytes())
+    return _splits(contents, "mnist")
 
 
-def _read_split(raw: Path, prefix: str) -> Split:
-    images = read_image_file(str(raw / f"{prefix}-images-idx3-ubyte"))
-    labels = read_label_file(str(raw / f"{prefix}-labels-idx1-ubyte"))
-    return Split(images.unsqueeze(1), labels, REGISTRY["mnist"].classes)
+def make_fashion(downloads: Path) -> tuple[Split, Split]:
+    """Fetch and read Fashion-MNIST; arguments and errors are as for `fetch`, shapes as for `read`."""
+    entry = REGISTRY["fashion_mnist"]
+    packed = fetching.fetch(entry.archives, entry.sources, downloads)
+    return _splits(list(map(_unpack, packed, entry.archives)), "fashion_mnist")
 
 
-def _require_checksum(path: Path, sha256: str) -> None:
+def require_checksum(path: Path, sha256: str) -> None:
+    """Raise a `DataError` where a file is not, byte for byte, what it should be."""
+    if not path.exists():
+        raise DataError(f"{path} is missing")
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise DataError(
             f"{path} is damaged: its SHA-256 is {found}, it should be {sha256}. "
             "Delete the file; the next run fetches it again."
         )
+
+
+def _unpack(path: Path, archive: Archive) -> bytes:
+    return archives.read_gzip(path, limit=10 * archive.size)
+
+
+def _splits(contents: list[bytes], name: str) -> tuple[Split, Split]:
+    train_images, train_labels, test_images, test_labels = map(idx.parse, contents)
+    classes = REGISTRY[name].classes
+    return (
+        Split(train_images.unsqueeze(1), train_labels.long(), classes),
+        Split(test_images.unsqueeze(1), test_labels.long(), classes),
+    )

@@ -1,0 +1,213 @@
+"""Files from the web: from the first source that has them, resumed, checked, and whole or not there."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ResponseError
+
+from dlbook import runtime
+from dlbook.data.registry import Archive
+
+
+class NoSource(Exception):  # noqa: N818 - what happened, to be handled; not an error of the program
+    """No source delivered; the message says what each of them did."""
+
+
+class WrongBytes(Exception):  # noqa: N818
+    """A source sent something else than the file."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How patient to be with a source before the next one is asked.
+
+    Attributes:
+        connect: seconds for a connection.
+        silence: seconds without a byte.
+        attempts: times to try again after a cut, a stall or a server's error, counted from the last progress.
+        backoff: seconds of the first pause between attempts; each next one is twice as long.
+        longest_wait: seconds that a server may ask to wait for (Retry-After).
+        grace: seconds after which the speed counts.
+        slowest: bytes a second, on average.
+    """
+
+    connect: float = 10
+    silence: float = 30
+    attempts: int = 4
+    backoff: float = 0.5
+    longest_wait: float = 60
+    grace: float = 60
+    slowest: float = 10_000
+
+
+LIMITS = Limits()
+
+
+class _Patience(urllib3.Retry):
+    """Retries that leave a source that asks to wait for too long."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        seconds = super().get_retry_after(response)
+        if seconds and seconds > LIMITS.longest_wait:
+            asked = ResponseError(f"it asks to wait {seconds:.0f} s")
+            raise MaxRetryError(None, None, asked)  # type: ignore[arg-type]
+        return seconds
+
+
+def fetch(archives: Sequence[Archive], sources: Sequence[str], folder: Path) -> list[Path]:
+    """Bring files to a folder, each under its name only when its SHA-256 is right.
+
+    What has arrived before a cut stays beside it as ``<name>.part`` and is continued, also by a later
+    process and from another source. Proxies are taken from the environment (``HTTPS_PROXY`` and so on).
+
+    Args:
+        archives: the files.
+        sources: folders on the web, in the order to ask them.
+        folder: where to put them; made if it is not there.
+
+    Returns:
+        The files, in order.
+
+    Raises:
+        NoSource: none has them all, or none can be reached.
+        OSError: the folder cannot take them; parts are removed, so that a full disk is not kept full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    complaints = []
+    for source in sources:
+        try:
+            with _session() as session:
+                return [_Download(session, source, archive, folder).run() for archive in archives]
+        except (requests.RequestException, WrongBytes) as error:
+            complaints.append(f"{source}: {error}")
+        except OSError:
+            for archive in archives:
+                _part(folder, archive).unlink(missing_ok=True)
+            raise
+    raise NoSource("; ".join(complaints) or "no source is known")
+
+
+def _part(folder: Path, archive: Archive) -> Path:
+    return folder / f"{archive.name}.part"
+
+
+def _session() -> requests.Session:
+    retries = _Patience(
+        total=LIMITS.attempts,
+        connect=1,
+        read=1,
+        backoff_factor=LIMITS.backoff,
+        status_forcelist=(429, 500, 502, 503, 504),
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    # Some servers pack a .gz once more, or unpack it, unless they are told not to.
+    session.headers.update({"Accept-Encoding": "identity", "User-Agent": "dlbook"})
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries))
+    return session
+
+
+class _Download:
+    """One file from one source."""
+
+    def __init__(self, session: requests.Session, source: str, archive: Archive, folder: Path) -> None:
+        self.session, self.archive = session, archive
+        self.url = source + archive.name
+        self.final = folder / archive.name
+        self.part = _part(folder, archive)
+        self.start, self.received = time.monotonic(), 0
+
+    def run(self) -> Path:
+        if self.final.exists() and self._is_right(self.final):
+            return self.final
+        resumed = self.part.exists()
+        try:
+            self._complete()
+            if resumed and not self._is_right(self.part):  # perhaps the earlier part was bad
+                self.part.unlink()
+                self._complete()
+            if not self._is_right(self.part):
+                raise WrongBytes(f"sent wrong bytes for {self.archive.name}, and nothing was kept")
+        except WrongBytes:
+            self.part.unlink(missing_ok=True)
+            raise
+        with self.part.open("rb+") as file:
+            os.fsync(file.fileno())
+        self.part.replace(self.final)
+        return self.final
+
+    def _is_right(self, path: Path) -> bool:
+        return pooch.file_hash(str(path)) == self.archive.sha256
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _complete(self) -> None:
+        """Append until the length is right."""
+        fresh = urllib3.Retry(LIMITS.attempts, backoff_factor=LIMITS.backoff)
+        left, most = fresh, self._size()
+        while self._size() < self.archive.size:
+            try:
+                self._append()
+            except HTTPError as error:
+                if self._size() > most:
+                    left, most = fresh, self._size()
+                try:
+                    left = left.increment("GET", self.url, error=error)
+                except (HTTPError, OSError) as given_up:
+                    raise requests.ConnectionError(f"{self.archive.name} broke off: {error}") from given_up
+                left.sleep()
+
+    def _append(self) -> None:
+        """Ask for what is missing, once, and write what comes."""
+        have = self._size()
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        timeout = (LIMITS.connect, LIMITS.silence)
+        with self.session.get(self.url, headers=headers, stream=True, timeout=timeout) as answer:
+            if answer.status_code == requests.codes.requested_range_not_satisfiable:
+                self.part.unlink()
+                raise ProtocolError("the source cannot continue where the last one stopped")
+            answer.raise_for_status()
+            continues = answer.status_code == requests.codes.partial_content
+            if not continues:
+                have = 0
+            self._require_length(answer, have)
+            with self.part.open("ab" if continues else "wb") as file, closing(self._bar(have)) as bar:
+                for chunk in self._chunks(answer):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+        if self._size() < self.archive.size:
+            raise ProtocolError(f"ended after {self._size():,} of {self.archive.size:,} bytes")
+
+    def _require_length(self, answer: requests.Response, have: int) -> None:
+        length = answer.headers.get("Content-Length")
+        if length and "Content-Encoding" not in answer.headers and have + int(length) != self.archive.size:
+            raise WrongBytes(f"sent {have + int(length):,} bytes, not the {self.archive.size:,} of the file")
+
+    def _bar(self, have: int) -> "runtime.tqdm[int]":
+        options = {"total": self.archive.size, "initial": have, "unit": "B", "unit_scale": True}
+        return runtime.progress((), desc=self.archive.name, **options)
+
+    def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
+        """Yield what arrives as it arrives: a trickle must not go unseen until a buffer is full."""
+        left = self.archive.size - (
+            self._size() if answer.status_code == requests.codes.partial_content else 0
+        )
+        while chunk := answer.raw.read1(1 << 16, decode_content=False):
+            self.received += len(chunk)
+            left -= len(chunk)
+            if left < 0:
+                raise WrongBytes(f"sent more than the {self.archive.size:,} bytes of the file")
+            seconds = time.monotonic() - self.start
+            if seconds > LIMITS.grace and self.received / seconds < LIMITS.slowest:
+                raise requests.Timeout(f"sends {self.received / seconds:,.0f} bytes a second")
+            yield chunk

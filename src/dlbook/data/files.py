@@ -1,0 +1,56 @@
+"""Files that are whole or not there, and one process at a time that makes them."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+_DRAFT = ".draft"
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """Give a name beside ``path`` to write to; what lies there at the end becomes ``path``, at once.
+
+    After an error, or a power cut, ``path`` is what it was before.
+
+    Raises:
+        OSError: the folder cannot take the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f".{path.name}-{secrets.token_hex(4)}{_DRAFT}")
+    try:
+        written.touch()
+        mode = written.stat().st_mode  # what the umask allows; a writer may choose less
+        yield written
+        written.chmod(mode)
+        with written.open("rb+") as file:
+            os.fsync(file.fileno())  # else the new name could reach the disk before the content
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the drafts that killed processes left; call it under the data set's lock."""
+    for left in folder.glob(f".*{_DRAFT}"):
+        left.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(name: str, directory: Path) -> Iterator[None]:
+    """Let one process at a time make a data set; the others wait. The lock dies with its holder.
+
+    Where the folder cannot be written, there is nothing to fight over, and no lock.
+    """
+    lock = FileLock(directory / f".{name}.lock")
+    with suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock.acquire(poll_interval=0.05)
+    try:
+        yield
+    finally:
+        lock.release()
