@@ -1,5 +1,7 @@
 """What several tests need: the repository's paths, small data, and the built site."""
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,22 @@ def two_classes() -> Split:
     images[labels == 0, :, :2] += 150
     images[labels == 1, :, 2:] += 150
     return Split(images.to(torch.uint8), labels, ("upper", "lower"))
+
+
+TALLY = pytest.StashKey[Counter[str]]()
+
+
+@pytest.fixture
+def tally(request) -> Callable[[str], None]:
+    """Count a fault that was tried and survived; the counts end the test run."""
+    counts = request.config.stash.setdefault(TALLY, Counter())
+    return lambda fault: counts.update([fault])
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Print how many faults were tried. What is counted was survived, or its test failed before."""
+    counts = config.stash.get(TALLY, Counter())
+    if counts:
+        terminalreporter.section(f"faults tried and survived: {counts.total()}")
+        for fault, count in sorted(counts.items()):
+            terminalreporter.line(f"{count:5}  {fault}")

@@ -47,11 +47,15 @@ def make(downloads: Path) -> tuple[Split, Split]:
     """
     entry = REGISTRY["cifar10"]
     (archive,) = fetching.fetch(entry.archives, entry.sources, downloads)
-    return read(archive)
+    return read(archive, entry.archives[0].largest)
 
 
-def read(archive: Path) -> tuple[Split, Split]:
+def read(archive: Path, limit: int) -> tuple[Split, Split]:
     """Read the archive, whose checksum must have been verified.
+
+    Args:
+        archive: the file.
+        limit: the most bytes that it may unpack to.
 
     Returns:
         The training split, images (50000, 3, 32, 32) uint8, and the test split (10000, 3, 32, 32).
@@ -59,7 +63,6 @@ def read(archive: Path) -> tuple[Split, Split]:
     Raises:
         DataError: the archive is not what it should be.
     """
-    limit = 10 * archive.stat().st_size
     batches = {}
     for path, content in archives.read_tar(archive, limit):
         name = Path(path).name

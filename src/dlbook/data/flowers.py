@@ -59,7 +59,7 @@ def _fetch(directory: Path, downloads: Path) -> None:
     (packed,) = fetching.fetch(entry.archives, entry.sources, downloads)
     unpacked = downloads / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
-    archives.extract_tar(packed, unpacked, limit=10 * archive.size)
+    archives.extract_tar(packed, unpacked, archive.largest)
     folder = unpacked / _NAME
     (folder / ORIGIN).write_text(str(photo_listing(folder, entry.classes)))
     if (directory / _NAME).exists():  # a damaged cache, or a class's folder is missing

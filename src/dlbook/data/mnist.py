@@ -65,7 +65,7 @@ def require_checksum(path: Path, sha256: str) -> None:
 
 
 def _unpack(path: Path, archive: Archive) -> bytes:
-    return archives.read_gzip(path, limit=10 * archive.size)
+    return archives.read_gzip(path, archive.largest)
 
 
 def _splits(contents: list[bytes], name: str) -> tuple[Split, Split]:

@@ -31,6 +31,11 @@ class Archive:
     size: int
     sha256: str
 
+    @property
+    def largest(self) -> int:
+        """The most bytes that it may unpack to; more is a bomb."""
+        return 10 * self.size + 1_000_000
+
 
 @dataclass(frozen=True)
 class Entry:
