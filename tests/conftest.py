@@ -42,20 +42,25 @@ def two_classes() -> Split:
     return Split(images.to(torch.uint8), labels, ("upper", "lower"))
 
 
-TALLY = pytest.StashKey[Counter[str]]()
-
-
 @pytest.fixture
-def tally(request) -> Callable[[str], None]:
-    """Count a fault that was tried and survived; the counts end the test run."""
-    counts = request.config.stash.setdefault(TALLY, Counter())
-    return lambda fault: counts.update([fault])
+def tally(record_property) -> Callable[[str], None]:
+    """Count a fault that is tried; the counts end the test run."""
+    return lambda fault: record_property("fault", fault)
 
 
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Print how many faults were tried. What is counted was survived, or its test failed before."""
-    counts = config.stash.get(TALLY, Counter())
-    if counts:
-        terminalreporter.section(f"faults tried and survived: {counts.total()}")
-        for fault, count in sorted(counts.items()):
-            terminalreporter.line(f"{count:5}  {fault}")
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Print how many faults were tried, and how many of them were survived: those whose test passed."""
+    counts = {
+        outcome: Counter(
+            text
+            for report in terminalreporter.stats.get(outcome, [])
+            for name, text in report.user_properties
+            if name == "fault" and report.when == "call"
+        )
+        for outcome in ("passed", "failed")
+    }
+    survived, tried = counts["passed"], counts["passed"] + counts["failed"]
+    if tried:
+        terminalreporter.section(f"faults: {tried.total()} tried, {survived.total()} survived")
+        for fault, count in sorted(tried.items()):
+            terminalreporter.line(f"{count:5} tried, {survived[fault]:5} survived  {fault}")

@@ -6,14 +6,16 @@ import hashlib
 import http.server
 import struct
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torchvision.datasets import MNIST
+from torchvision.datasets import CIFAR10, MNIST, FashionMNIST
+from torchvision.models import VGG16_Weights
 
 from dlbook import data
-from dlbook.data import DataError, Split, registry
+from dlbook.data import DataError, Split, registry, standins
 
 
 def images_of(count: int, size: int = 4) -> torch.Tensor:
@@ -132,9 +134,10 @@ def archives(tmp_path, monkeypatch):
         for name, content in contents.items():
             packed = gzip.compress(content, mtime=0)
             (folder / f"{name}.gz").write_bytes(packed)
-            resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
+            checksum = hashlib.sha256(packed).hexdigest()
+            resources.append(registry.Archive(f"{name}.gz", len(packed), checksum))
             checksums[f"MNIST/raw/{name}"] = hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(MNIST, "resources", resources)
+    monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "archives", tuple(resources))
     monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "files", checksums)
     return folder
 
@@ -194,8 +197,9 @@ def test_wrong_bytes_from_a_mirror_are_never_kept(data_dir, mirror):
     for archive in mirror.iterdir():
         archive.write_bytes(b"x" * archive.stat().st_size)
     with pytest.raises(DataError, match="wrong bytes"):
-        data.load("mnist")
-    assert [path for path in data_dir.rglob("*") if path.is_file()] == []
+        data.fetch("mnist")
+    assert data.load("mnist").source.is_standin
+    assert [path.name for path in data_dir.rglob("*") if path.is_file()] == [".mnist.lock"]
 
 
 def test_a_damaged_file_is_named(data_dir, mirror):
@@ -244,5 +248,49 @@ def test_the_default_directory_is_the_users_cache(monkeypatch):
 
 
 def test_the_registry_knows_every_file_that_torchvision_fetches():
-    known = {Path(file).name for file in registry.REGISTRY["mnist"].files}
-    assert known == {Path(archive).stem for archive, _ in MNIST.resources}
+    known = [archive.name for archive in registry.REGISTRY["mnist"].archives]
+    assert known == [name for name, _ in MNIST.resources]
+    assert [f"{Path(file).name}.gz" for file in registry.REGISTRY["mnist"].files] == known
+    fashion = registry.REGISTRY["fashion_mnist"]
+    assert [archive.name for archive in fashion.archives] == [name for name, _ in FashionMNIST.resources]
+    assert set(FashionMNIST.mirrors) <= set(fashion.sources)
+    official = {name: entry.sources[0] + entry.archives[0].name for name, entry in registry.REGISTRY.items()}
+    assert official["cifar10"] == CIFAR10.url
+    assert official["vgg16"] == VGG16_Weights.IMAGENET1K_V1.url
+    # torchvision writes the start of the weights' SHA-256 into their name.
+    assert registry.REGISTRY["vgg16"].archives[0].sha256.startswith("397923af")
+
+
+@pytest.mark.parametrize("name", registry.REGISTRY)
+def test_an_entry_says_what_a_reader_and_a_download_need(name):
+    entry = registry.REGISTRY[name]
+    assert entry.title
+    assert entry.license
+    assert entry.citation
+    assert all(source.startswith("http") and source.endswith("/") for source in entry.sources)
+    assert all(len(archive.sha256) == 64 and archive.size > 1000 for archive in entry.archives)
+
+
+@pytest.mark.parametrize("name", data.available())
+def test_a_standin_has_the_shape_and_the_classes_of_what_it_stands_for(data_dir, monkeypatch, name):
+    entry = registry.REGISTRY[name]
+    monkeypatch.setitem(registry.REGISTRY, name, replace(entry, sources=(REFUSING,)))
+    standin, again = data.load(name), data.load(name)
+    assert standin.source.is_standin
+    assert standin.source.sha256 == again.source.sha256
+    for split in (standin.train, standin.test):
+        assert tuple(split.images.shape[1:]) == entry.shape
+        assert split.images.dtype == torch.uint8
+        assert split.classes == entry.classes
+        assert len(split.labels.unique()) == len(entry.classes)
+    assert 100 <= len(standin.test) < len(standin.train) <= 2000
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
+def test_a_standin_is_neither_noise_nor_trivial(name):
+    """The nearest training image has the right label far more often than by chance, and not always."""
+    standin = standins.load(name)
+    train, test = (split.images.flatten(1).float() for split in (standin.train, standin.test))
+    nearest = torch.cdist(test, train).argmin(dim=1)
+    accuracy = (standin.train.labels[nearest] == standin.test.labels).float().mean()
+    assert 0.3 < accuracy < 0.9

@@ -90,10 +90,9 @@ def extract_tar(path: Path, folder: Path, limit: int) -> None:
 def _members(path: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the files in order; each must be read before the next, as the stream is not rewound."""
     taken = 0
-    with (
-        gzip.open(path) as stream,
-        tarfile.open(fileobj=_Bounded(stream, limit), mode="r|") as archive,
-    ):
+    with gzip.open(path) as stream:
+        bounded = _Bounded(stream, limit)
+        archive = tarfile.open(fileobj=bounded, mode="r|")  # noqa: SIM115 - closing it would close nothing
         for member in archive:
             if not (member.isfile() or member.isdir()):
                 raise _RefusedError(f"{member.name} is neither a file nor a folder")
@@ -102,3 +101,5 @@ def _members(path: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, tarfile.
                 raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
             if member.isfile():
                 yield archive, member
+        while bounded.read(_BLOCK):  # gzip's checksum comes last
+            pass

@@ -36,15 +36,16 @@ def make(directory: Path, downloads: Path) -> Content:
     if listing(directory) is None:
         _fetch(directory, downloads)
     folder, entry = directory / _NAME, REGISTRY[_NAME]
-    seen = listing(directory)
-    if seen is None:
-        raise DataError(f"the archive of {_NAME} lacks a folder of {', '.join(entry.classes)}")
+    seen = str(listing(directory))
     found = photos.find(folder, entry.classes)
     parts = []
     skipped: list[Path] = []
     for is_test in (False, True):
         chosen = [photo for photo in found if photo.is_test is is_test]
-        split, bad = photos.read(chosen, entry.classes, entry.shape[-1])
+        try:
+            split, bad = photos.read(chosen, entry.classes, entry.shape[-1])
+        except DataError as error:
+            raise DataError(f"{folder} has too few photographs that can be decoded: {error}") from error
         parts.append(split)
         skipped += bad
     train, test = parts
@@ -61,7 +62,10 @@ def _fetch(directory: Path, downloads: Path) -> None:
     shutil.rmtree(unpacked, ignore_errors=True)
     archives.extract_tar(packed, unpacked, archive.largest)
     folder = unpacked / _NAME
-    (folder / ORIGIN).write_text(str(photo_listing(folder, entry.classes)))
+    seen = photo_listing(folder, entry.classes)
+    if seen is None:
+        raise DataError(f"{packed} lacks a folder of {', '.join(entry.classes)}")
+    (folder / ORIGIN).write_text(seen)
     if (directory / _NAME).exists():  # a damaged cache, or a class's folder is missing
         _set_aside(directory / _NAME, downloads / "before")
     folder.rename(directory / _NAME)

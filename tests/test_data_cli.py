@@ -1,0 +1,185 @@
+"""``python -m dlbook.data``, and the weights that it brings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_web import Server, status, tiny_entry, tiny_world
+
+from dlbook import data
+from dlbook.data import DataError
+from dlbook.data.__main__ import main
+from dlbook.data.registry import REGISTRY, home
+
+ENTRIES, ARCHIVES = tiny_world()
+
+
+def weights_file(content: object) -> bytes:
+    path = Path(os.environ["DLBOOK_DATA"]).parent / "weights.pth"
+    torch.save(content, path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch) -> Iterator[Server]:
+    """Everything that the registry knows, tiny and on loopback; nothing is on this machine yet."""
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    file = REGISTRY["vgg16"].archives[0].name
+    vgg16 = {file: weights_file({"features.0.weight": torch.ones(2)})}
+    server = Server(ARCHIVES | {"vgg16": vgg16})
+    entries = ENTRIES | {"vgg16": tiny_entry("vgg16", vgg16)}
+    entries["vgg16"] = replace(entries["vgg16"], files={file: entries["vgg16"].archives[0].sha256})
+    for name, entry in entries.items():
+        monkeypatch.setitem(REGISTRY, name, replace(entry, sources=server.sources(name)))
+    yield server
+    server.close()
+
+
+def test_the_list_is_what_it_shows_by_default(web, capsys, tmp_path):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", *REGISTRY]
+    assert all("missing" in line and "to fetch" in line and web.address in line for line in lines[1:])
+    data.load("cifar10")
+    main([])
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cifar10"))
+    assert "original" in line
+    assert str(tmp_path / "data" / "cifar10") in line
+
+
+def test_fetch_all_prepares_a_machine_that_then_needs_no_network(web, capsys):
+    assert main(["fetch", "--all"]) == 0
+    web.log.clear()
+    for name in data.available():
+        assert not data.load(name).source.is_standin
+    assert data.load_weights("vgg16")["features.0.weight"].tolist() == [1, 1]
+    assert web.log == []
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out.count("whole, original") == len(REGISTRY) + 1  # vgg16 also when fetched
+
+
+def test_fetch_takes_no_standin_and_fails_for_the_one_that_fails(web, capsys):
+    for mirror in ("one", "two"):
+        web.faults[f"/{mirror}/cifar10/cifar-10-python.tar.gz"] = [status(403)]
+    assert main(["fetch", "cifar10", "mnist"]) == 1
+    said = capsys.readouterr()
+    assert "cifar10" in said.err
+    assert "403" in said.err
+    assert "MNIST: 20 training" in said.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fetch"], ["fetch", "--all", "mnist"], ["path"], ["remove"], ["verify", "x"]]
+)
+def test_a_wrong_command_line_exits_with_two(web, arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["verify", "path", "remove"])
+def test_what_is_not_here_is_said_to_be_missing(web, command, capsys):
+    assert main([command, "mnist"]) == 1
+    assert "python -m dlbook.data fetch mnist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_verify_names_what_is_damaged(web, name, capsys, tally):
+    main(["fetch", name])
+    victim = next(path for path in (home(name) / group for group in REGISTRY[name].layouts[0]))
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(content)
+    capsys.readouterr()
+    assert main(["verify", name]) == 1
+    assert str(victim) in capsys.readouterr().err
+    tally("a bit that flipped on the disk")
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "flower_photos"])
+def test_a_damaged_cache_is_made_anew_where_a_source_answers(web, name, tally):
+    whole = data.load(name)
+    for path in (home(name) / name).glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1] + b"\x07")
+    assert data.load(name).source == whole.source
+    assert main(["verify", name]) == 0
+    tally("a damaged cache")
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_path_and_remove(web, name, capsys):
+    main(["fetch", name])
+    capsys.readouterr()
+    assert main(["path", name]) == 0
+    assert Path(capsys.readouterr().out.strip()).exists()
+    assert main(["remove", name]) == 0
+    assert main(["path", name]) == 1
+    left = [path for path in home(name).rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert left == []
+
+
+def test_remove_keeps_photographs_that_it_did_not_bring(web, capsys):
+    data.load("flower_photos")
+    folder = home("flower_photos") / "flower_photos"
+    (folder / ".unpacked").unlink()
+    data.load("flower_photos")
+    assert main(["remove", "flower_photos"]) == 0
+    assert "kept" in capsys.readouterr().out
+    assert len(list(folder.rglob("*.jpg"))) == 40
+    assert not list(folder.glob("*.safetensors"))
+
+
+def test_the_command_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "dlbook.data", "path", "mnist"]
+    answer = subprocess.run(
+        command, env=os.environ | {"DLBOOK_DATA": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert answer.returncode == 1
+    assert "not on this machine" in answer.stderr
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+def test_weights_lie_where_torchvision_looks_for_them(web, tmp_path):
+    data.load_weights("vgg16")
+    assert home("vgg16") == Path(torch.hub.get_dir()) / "checkpoints"
+    web.log.clear()
+    name = REGISTRY["vgg16"].archives[0].name
+    loaded = torch.hub.load_state_dict_from_url(f"https://nowhere.invalid/{name}", weights_only=True)
+    assert loaded["features.0.weight"].tolist() == [1, 1]
+
+
+def test_weights_that_would_run_code_are_not_read(web, monkeypatch):
+    """Even if the checksum were that of the bad file."""
+    name = REGISTRY["vgg16"].archives[0].name
+    content = weights_file({"a": Evil()})
+    bad = tiny_entry("vgg16", {name: content})
+    files = {name: bad.archives[0].sha256}
+    monkeypatch.setitem(REGISTRY, "vgg16", replace(bad, files=files, sources=web.sources("vgg16")))
+    web.files[f"/one/vgg16/{name}"] = content
+    with pytest.raises(Exception, match="weights_only|Weights only"):
+        data.load_weights("vgg16")
+    assert not Path("evil").exists()
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+def test_without_a_source_missing_weights_are_named(web):
+    for mirror in ("one", "two"):
+        web.faults[f"/{mirror}/vgg16/{REGISTRY['vgg16'].archives[0].name}"] = [status(404)]
+    with pytest.raises(DataError, match="VGG16 trained on ImageNet is not in"):
+        data.load_weights("vgg16")
+    with pytest.raises(DataError, match="unknown weights"):
+        data.load_weights("mnist")
+    with pytest.raises(DataError, match="unknown data set"):
+        data.load("vgg16")
