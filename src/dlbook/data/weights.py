@@ -1,6 +1,7 @@
 """Trained weights from the web: fetched, verified, and read without running anything they hold."""
 
 from collections.abc import Mapping
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -29,7 +30,10 @@ def load_weights(name: str) -> Mapping[str, Tensor]:
     fetch_weights(name)
     ((file, sha256),) = REGISTRY[name].files.items()
     require_checksum(home(name) / file, sha256)
-    return torch.load(home(name) / file, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(home(name) / file, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise DataError(f"{home(name) / file} holds more than tensors, and is not read") from error
 
 
 def fetch_weights(name: str) -> None:
