@@ -87,11 +87,19 @@ def export(cache: Path, archive: Path) -> None:
 
 def unpack(archive: Path, folder: Path) -> Path:
     """Unpack an archive that `export` made, and nothing that lies outside the folder; return the cache."""
+    top = folder.resolve()
     try:
         with tarfile.open(archive) as packed:
             if sum(member.size for member in packed) > LARGEST_ARCHIVE:
                 raise CacheError(f"{archive} unpacks to more than {LARGEST_ARCHIVE:,} bytes")
-            packed.extractall(folder, filter="data")
+            for member in filter(tarfile.TarInfo.isfile, packed):
+                # Not tarfile's own filter: Python knows it only from 3.11.4 on.
+                target = (top / member.name).resolve()
+                if not target.is_relative_to(top):
+                    raise CacheError(f"{archive} cannot be unpacked: {member.name} leads out of its folder")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                content = packed.extractfile(member)
+                target.write_bytes(content.read() if content else b"")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise CacheError(f"{archive} cannot be unpacked: {error}") from error
     return folder

@@ -12,6 +12,7 @@ from typing import Any
 
 import jupytext
 import nbformat
+from chapters import FRONT_MATTER
 
 FENCE = re.compile(r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w-]+)\}[ \t]*(?P<argument>.*)$")
 OPTION = re.compile(r"^:[\w-]+:")
@@ -188,7 +189,7 @@ def to_notebook(
     Raises:
         NoPlainFormError: the prose has markup without a plain form.
     """
-    notebook = jupytext.reads(text, fmt="md:myst")
+    notebook = jupytext.reads(FRONT_MATTER.sub("", text), fmt="md:myst")
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = plain_markdown(cell.source, around)
