@@ -261,7 +261,7 @@ def test_cifar10_is_read_as_torchvision_reads_it(tmp_path, monkeypatch):
     (tmp_path / name).write_bytes(ARCHIVES["cifar10"][name])
     train, test = cifar.read(tmp_path / name, limit=10**7)
     with tarfile.open(tmp_path / name) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)
     monkeypatch.setattr(CIFAR10, "_check_integrity", lambda self: True)
     monkeypatch.setattr(CIFAR10, "_load_meta", lambda self: None)
     for split, is_train in ((train, True), (test, False)):
