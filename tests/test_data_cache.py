@@ -174,23 +174,29 @@ def test_half_a_cache_is_none(written):
 
 
 MEASURE = """
-import resource, sys
+from pathlib import Path
 from dlbook import data
 from dlbook.data.registry import REGISTRY
+
+def peak():
+    said = Path("/proc/self/status").read_text()
+    return 1024 * int(said.split("VmHWM:")[1].split()[0])
+
 REGISTRY["cifar10"].__dict__["counts"] = (30_000, 1_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 split = data.load("cifar10").train
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / split.images.nbytes)
+print((peak() - before) / split.images.nbytes)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's count of memory")
 def test_a_warm_cache_takes_hardly_more_memory_than_the_data(directory, monkeypatch):
     monkeypatch.setitem(REGISTRY, "cifar10", replace(REGISTRY["cifar10"], counts=(30_000, 1_000)))
     images = torch.zeros(31_000, 3, 32, 32, dtype=torch.uint8)
     everything = Split(images, torch.arange(31_000) % 10, TRAIN.classes)
     cache.write("cifar10", directory, Content(everything[:30_000], everything[30_000:], "", "", "copy"))
     answer = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
-    assert float(answer.stdout) < 1.3
+    assert 0.9 < float(answer.stdout) < 1.3
 
 
 @PATIENT

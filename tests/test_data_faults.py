@@ -136,6 +136,7 @@ def test_another_source_serves_when_one_is_bad(web, pauses, truth, tally, name, 
     loaded = data.load(name)
     assert not loaded.source.is_standin
     assert same(loaded, truth[name])
+    assert sum(pauses) <= 60
     tally("a bad source beside a good one")
 
 
