@@ -1,13 +1,16 @@
 """What several tests need: the repository's paths, small data, and the built site."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from small_web import ARCHIVES, Server, entries
 
-from dlbook.data import Source, Split
+from dlbook import data
+from dlbook.data import Dataset, Source, Split
+from dlbook.data.registry import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +43,27 @@ def two_classes() -> Split:
     images[labels == 0, :, :2] += 150
     images[labels == 1, :, 2:] += 150
     return Split(images.to(torch.uint8), labels, ("upper", "lower"))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(ARCHIVES)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def truth(tmp_path_factory) -> dict[str, Dataset]:
+    """Each tiny data set, fetched once from a good server."""
+    server = Server(ARCHIVES)
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLBOOK_DATA", str(tmp_path_factory.mktemp("truth")))
+        for name, entry in entries(server).items():
+            patch.setitem(REGISTRY, name, entry)
+            found[name] = data.load(name)
+    server.close()
+    return found
 
 
 @pytest.fixture

@@ -1,136 +1,21 @@
-"""Tiny versions of the data sets, and a web server on loopback that misbehaves as it is told."""
+"""A web server on loopback that has tiny data sets, and misbehaves as it is told."""
 
-import gzip
 import hashlib
 import http.server
-import io
-import pickle
-import struct
-import tarfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
-from PIL import Image
+import torch
+from tiny_data import Files, final_files, tiny_world
 
-from dlbook.data.registry import REGISTRY, Archive, Entry, cache_files
+from dlbook.data import Dataset
+from dlbook.data.registry import Entry
 
-Files = dict[str, bytes]
-
-
-# --- tiny data sets ------------------------------------------------------------------------------
-
-
-class Python2Pickler(pickle._Pickler):
-    """Writes byte strings as Python 2 did, which is how CIFAR-10 was pickled."""
-
-    dispatch = pickle._Pickler.dispatch.copy()
-
-    def save_bytes(self, text: bytes) -> None:
-        self.write(pickle.BINSTRING + struct.pack("<i", len(text)) + text)
-        self.memoize(text)
-
-    dispatch[bytes] = save_bytes
-
-    def save_global(self, found: object, name: str | None = None) -> None:
-        module = found.__module__.replace("numpy._core", "numpy.core")
-        self.write(pickle.GLOBAL + f"{module}\n{found.__name__}\n".encode())
-        self.memoize(found)
-
-    dispatch[type] = save_global
-    dispatch[type(lambda: 0)] = save_global
-    dispatch[type(np.empty(0).__reduce__()[0])] = save_global
-
-
-def python2_pickle(content: object) -> bytes:
-    stream = io.BytesIO()
-    Python2Pickler(stream, protocol=2).dump(content)
-    return stream.getvalue()
-
-
-def idx(array: np.ndarray) -> bytes:
-    header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.astype(np.uint8).tobytes()
-
-
-def tar(files: Files) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return gzip.compress(stream.getvalue(), mtime=0)
-
-
-def digits(seed: int) -> Files:
-    """Twenty training and ten test images of 28×28, under MNIST's names."""
-    random = np.random.default_rng(seed)
-    made = {}
-    for prefix, count in (("train", 20), ("t10k", 10)):
-        made[f"{prefix}-images-idx3-ubyte"] = idx(random.integers(0, 256, (count, 28, 28)))
-        made[f"{prefix}-labels-idx1-ubyte"] = idx(np.arange(count) % 10)
-    return made
-
-
-def cifar10() -> bytes:
-    """Twenty training and five test images, in CIFAR-10's layout."""
-    random = np.random.default_rng(2)
-    batches = {}
-    for name, count in [(f"data_batch_{number}", 4) for number in range(1, 6)] + [("test_batch", 5)]:
-        pixels = random.integers(0, 256, (count, 3072), dtype=np.uint8)
-        labels = random.integers(0, 10, count).tolist()
-        batches[f"cifar-10-batches-py/{name}"] = python2_pickle({b"data": pixels, b"labels": labels})
-    return tar(batches | {"cifar-10-batches-py/readme.html": b"<p>read me</p>"})
-
-
-def jpeg(random: np.random.Generator, height: int = 24, width: int = 30) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(stream, "jpeg")
-    return stream.getvalue()
-
-
-def flower_photos() -> Files:
-    """Forty photographs, eight a class."""
-    random = np.random.default_rng(3)
-    names = REGISTRY["flower_photos"].classes
-    return {f"flower_photos/{name}/{i}.jpg": jpeg(random) for name in names for i in range(8)}
-
-
-def tiny_world() -> tuple[dict[str, Entry], dict[str, Files]]:
-    """Return entries for the registry, without sources, and each one's archives."""
-    mnist, fashion = digits(0), digits(1)
-    archives = {
-        "mnist": {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in mnist.items()},
-        "fashion_mnist": {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in fashion.items()},
-        "cifar10": {"cifar-10-python.tar.gz": cifar10()},
-        "flower_photos": {
-            "flower_photos.tgz": tar({"flower_photos/LICENSE.txt": b"CC BY"} | flower_photos())
-        },
-    }
-    entries = {name: tiny_entry(name, files) for name, files in archives.items()}
-    checksums = {f"MNIST/raw/{name}": hashlib.sha256(content).hexdigest() for name, content in mnist.items()}
-    entries["mnist"] = replace(entries["mnist"], files=checksums)
-    entries["fashion_mnist"] = replace(entries["fashion_mnist"], counts=(20, 10))
-    entries["cifar10"] = replace(entries["cifar10"], counts=(20, 5))
-    entries["flower_photos"] = replace(entries["flower_photos"], shape=(3, 16, 16))
-    return entries, archives
-
-
-def tiny_entry(name: str, files: Files) -> Entry:
-    described = tuple(
-        Archive(file, len(content), hashlib.sha256(content).hexdigest()) for file, content in files.items()
-    )
-    return replace(REGISTRY[name], archives=described, sources=())
-
-
-def final_files(name: str) -> list[str]:
-    return list(REGISTRY[name].files) or list(cache_files(name))
-
-
-# --- the server ----------------------------------------------------------------------------------
+NAMES = ("mnist", "fashion_mnist", "cifar10", "flower_photos")
+ENTRIES, ARCHIVES = tiny_world()
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -267,3 +152,24 @@ def in_pieces(handler: Handler, content: bytes) -> None:
     for start in range(0, len(content), size):
         handler.wfile.write(content[start : start + size])
         handler.server.released.wait(0.0005)
+
+
+def entries(server: Server) -> dict[str, Entry]:
+    return {name: replace(entry, sources=server.sources(name)) for name, entry in ENTRIES.items()}
+
+
+def final_content(directory: Path, name: str) -> dict[str, str]:
+    """Return file → SHA-256 of what lies under final names."""
+    paths = [directory / file for file in final_files(name)]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
+
+
+def same(dataset: Dataset, other: Dataset) -> bool:
+    return all(
+        torch.equal(ours.images, theirs.images) and torch.equal(ours.labels, theirs.labels)
+        for ours, theirs in ((dataset.train, other.train), (dataset.test, other.test))
+    )
+
+
+def first_archive(name: str) -> str:
+    return ENTRIES[name].archives[0].name

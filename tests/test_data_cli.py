@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_web import Server, status, tiny_entry, tiny_world
+from small_web import ARCHIVES, ENTRIES, Server, status
+from tiny_data import tiny_entry
 
 from dlbook import data
 from dlbook.data import DataError
 from dlbook.data.__main__ import main
 from dlbook.data.registry import REGISTRY, home
-
-ENTRIES, ARCHIVES = tiny_world()
 
 
 def weights_file(content: object) -> bytes:
@@ -153,8 +152,9 @@ def test_weights_lie_where_torchvision_looks_for_them(web, tmp_path):
     assert loaded["features.0.weight"].tolist() == [1, 1]
 
 
-def test_weights_that_would_run_code_are_not_read(web, monkeypatch):
+def test_weights_that_would_run_code_are_not_read(web, tmp_path, monkeypatch):
     """Even if the checksum were that of the bad file."""
+    monkeypatch.chdir(tmp_path)
     name = REGISTRY["vgg16"].archives[0].name
     content = weights_file({"a": Evil()})
     bad = tiny_entry("vgg16", {name: content})

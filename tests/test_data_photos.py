@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_web import flower_photos, jpeg
+from tiny_data import flower_photos, jpeg
 from torchvision.models import VGG16_Weights
 from torchvision.transforms import functional
 

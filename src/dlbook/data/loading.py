@@ -64,7 +64,8 @@ def _have(name: str) -> Content:
     problem = None
     if is_present(name):
         try:
-            return _read(name, directory)
+            content = _read(name, directory)
+            return content if content.sha256 else _adopt(name, directory, content)
         except DataError as error:
             if REGISTRY[name].files:  # as published, perhaps torchvision's copy: not ours to replace
                 raise
@@ -82,7 +83,7 @@ def _have(name: str) -> Content:
 
 
 def _read(name: str, directory: Path) -> Content:
-    """Return a data set that is on this machine, verified."""
+    """Return a data set that is on this machine, verified; without its checksum, where none is known."""
     if name == "mnist":
         train, test = mnist.read(directory)
         return _completed(Content(train, test, "", "", "original"))
@@ -90,7 +91,7 @@ def _read(name: str, directory: Path) -> Content:
     expected = flowers.listing(directory) if name == "flower_photos" else _published(name, content)
     if expected not in (None, content.source_sha256):
         raise DataError(f"{directory / name} was made from other files than those that are known now.")
-    return content if content.sha256 else _adopt(name, directory, content)
+    return content
 
 
 def _published(name: str, content: Content) -> str | None:
@@ -115,7 +116,8 @@ def _bring(name: str, directory: Path) -> Content:
     with locked(name, directory):
         if is_present(name):
             with suppress(DataError):
-                return _read(name, directory)
+                content = _read(name, directory)
+                return content if content.sha256 else _completed(content)
         downloads = directory / f".{name}"
         content = _make(name, directory, downloads)
         shutil.rmtree(downloads, ignore_errors=True)
