@@ -67,7 +67,7 @@ def test_results_reach_json_prose_and_table_and_survive_the_cache(book):
     gathered = json.loads((book / "_build" / "results.json").read_text())
     assert list(gathered) == ["one"]
     assert gathered["one"]["accuracy"]["mean"] == pytest.approx(0.6)
-    assert gathered["one"]["provenance"]["data"]["sha256"] == "ab"
+    assert gathered["one"]["provenance"]["data"][0]["sha256"] == "ab"
     assert "60.0 ± 14.1%" in (book / "_build" / "html" / "index.html").read_text()
     assert "60.0 ± 14.1%" in (book / "_build" / "html" / "cnn" / "one.html").read_text()
 

@@ -60,6 +60,8 @@ def test_results_survive_in_the_executed_notebook(tmp_path):
         "from dlbook.data import Source\n"
         "source = Source('mnist', 'Some.', is_standin=False, sha256='ab', license='MIT')\n"
         "accuracy = results.record('accuracy', [0.5, 0.7], '.1%', source, seeds=range(2), seconds=3)\n"
+        "noise = Source('noise', 'Random numbers.', is_standin=False, sha256='cd', license='CC0-1.0')\n"
+        "results.record('level', 1.0, '.1f', noise)\n"
         "results.quote('share', 0.25, '.0%')",
         "print(results.require(accuracy, at_least=0.5))",
     ]
@@ -79,9 +81,10 @@ def test_results_survive_in_the_executed_notebook(tmp_path):
     }
     assert glued["share"]["data"]["text/plain"] == "'25%'"
     gathered = read_results(glued)
-    assert list(gathered) == ["accuracy", "provenance"]
+    assert list(gathered) == ["accuracy", "level", "provenance"]
     assert gathered["accuracy"]["mean"] == pytest.approx(0.6)
     assert gathered["accuracy"]["seeds"] == [0, 1]
     assert gathered["accuracy"]["floor"] == {"at_least": 0.5, "at_most": None}
-    assert gathered["provenance"]["data"]["sha256"] == "ab"
+    assert [gathered[name]["source"] for name in ("accuracy", "level")] == ["mnist", "noise"]
+    assert [source["sha256"] for source in gathered["provenance"]["data"]] == ["ab", "cd"]
     assert json.dumps(gathered)

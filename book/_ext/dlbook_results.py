@@ -79,21 +79,25 @@ def read_results(glued: dict[str, Any]) -> dict[str, Any]:
         glued: glue key → notebook output, as myst-nb wrote them.
 
     Returns:
-        Result name → mean, std, n and what else was recorded; ``provenance`` beside them.
+        Result name → mean, std, n and what else was recorded, with the name of its data as ``source``;
+        ``provenance`` beside them, whose ``data`` lists every source that a result was measured on.
     """
     results: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+    sources: dict[tuple[str, str], dict[str, Any]] = {}
     for key, output in glued.items():
         if key.startswith(RESULT_PREFIX):
             content = read_json(output)
             provenance = content.pop("provenance")
-            results[key.removeprefix(RESULT_PREFIX)] = content
-            results["provenance"] = provenance
+            source = provenance.pop("data")
+            sources[source["name"], source["sha256"]] = source
+            results[key.removeprefix(RESULT_PREFIX)] = content | {"source": source["name"]}
     for name, result in results.items():
         floor = glued.get(FLOOR_PREFIX + name)
         if floor:
             result["floor"] = read_json(floor)
-    if "provenance" in results:
-        results["provenance"] = results.pop("provenance")
+    if results:
+        results["provenance"] = provenance | {"data": list(sources.values())}
     return results
 
 
@@ -172,14 +176,18 @@ def short_commit(commit: str) -> str:
 
 def provenance_text(provenance: dict[str, Any]) -> str:
     """Return one line that says where numbers come from."""
-    data = provenance["data"]
-    kind = "offline stand-in for " if data["is_standin"] else ""
     executed = provenance["executed"][:16].replace("T", " ")
     return (
         f"Computed on {provenance['device_name']} ({provenance['device']}), torch {provenance['torch']}, "
         f"{executed} UTC, at commit {short_commit(provenance['commit'])}, "
-        f"from {kind}{data['name']} (SHA-256 {data['sha256'][:12]}…)."
+        f"from {'; '.join(source_text(source) for source in provenance['data'])}."
     )
+
+
+def source_text(source: dict[str, Any]) -> str:
+    """Return the name of data, and the start of their checksum."""
+    kind = "offline stand-in for " if source["is_standin"] else ""
+    return f"{kind}{source['name']} (SHA-256 {source['sha256'][:12]}…)"
 
 
 def table_node(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> nodes.table:
