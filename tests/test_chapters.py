@@ -88,6 +88,7 @@ def test_the_prose_types_no_result_of_its_own(notebook):
         "98.31%",  # the two runs of a thought experiment
         "98.41%",
         "30%",  # PyTorch's one-cycle schedule
+        "5%",  # the level of significance
     }
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     typed = set(re.findall(r"\d+(?:\.\d+)?%", prose))
