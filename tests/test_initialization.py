@@ -145,6 +145,13 @@ def test_residual_blocks_add_their_input():
     torch.testing.assert_close(second, first + model.blocks[0].linear(first.relu()))
 
 
+def test_batch_norm_comes_before_the_relu():
+    block = DeepMLP(6, 2, batch_norm=True).blocks[0]
+    z = torch.randn(50, 6) * 3 + 1
+    standardized = (z - z.mean(dim=0)) / z.var(dim=0, correction=0).sqrt()
+    torch.testing.assert_close(block(z), block.linear(standardized.relu()), rtol=1e-3, atol=1e-3)
+
+
 def test_batch_norm_makes_the_logits_independent_of_the_scale_of_the_hidden_weights():
     images = torch.randn(50, 20).double()
     model = initialize(DeepMLP(30, 5, batch_norm=True, input_size=20), SCHEMES["kaiming"]).double()
