@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from conftest import ROOT
 
 CHAPTER = """---
@@ -122,3 +123,26 @@ def test_progress_bars_leave_no_trace(book):
     assert "done" in page
     assert "it/s" not in page
     assert "jupyter.widget" not in page
+
+
+def test_a_card_shows_a_figure_of_its_chapter_as_it_is_now(book):
+    index = book / "book" / "index.md"
+    index.write_text("# First page\n\n:::{chapter-figure} cnn/one\n:::\n")
+    drawing = (
+        "---\nmystnb:\n  image:\n    alt: A line, drawn.\n---\nimport matplotlib.pyplot as plt\nplt.plot(%s);"
+    )
+    shown = set()
+    for values in ("[1, 2]", "[2, 1]"):
+        write_chapter(book, drawing % values)
+        assert build(book).returncode == 0
+        html = book / "_build" / "html"
+        (image,) = BeautifulSoup((html / "index.html").read_text(), "html.parser").select("article img")
+        assert image["alt"] == "A line, drawn."
+        assert image["src"] in (html / "cnn" / "one.html").read_text()
+        shown.add((html / image["src"]).read_bytes())
+    assert len(shown) == 2
+
+    index.write_text("# First page\n\n:::{chapter-figure} cnn/one\n:number: 2\n:::\n")
+    failed = build(book)
+    assert failed.returncode != 0
+    assert "cnn/one has no figure 2, only 1" in failed.stderr
