@@ -42,7 +42,8 @@ def fill_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if number <= len(figures):
             placeholder.replace_self(figures[number - 1].deepcopy())
             continue
-        LOGGER.warning("%s has no figure %d, only %d", chapter, number, len(figures), location=placeholder)
+        said = f"{chapter} has no figure {number}, only {len(figures)}"
+        LOGGER.warning(said, location=placeholder, type="dlbook", subtype="figure")
         placeholder.parent.remove(placeholder)
 
 

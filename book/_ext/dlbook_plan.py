@@ -29,7 +29,7 @@ LOGGER = logging.getLogger(__name__)
 # PyTorch gains little from more cores than this for one of the book's small networks.
 CORES_A_CHAPTER = 2
 # What follows from pages that are not there yet, in a build of chosen chapters only.
-CONSEQUENCES = ("etoc.ref", "mystnb.glue", "mystnb.glue_ref", "ref.doc", "myst.xref_missing")
+CONSEQUENCES = ("dlbook.figure", "etoc.ref", "mystnb.glue", "mystnb.glue_ref", "ref.doc", "myst.xref_missing")
 
 
 @dataclass(frozen=True)
