@@ -78,14 +78,14 @@ def response_maps(
     if limit is None:
         limit = max(float(np.abs(array).max()) for array in arrays.values()) or 1.0
     height, width = next(iter(arrays.values())).shape
-    size = 6.4 / columns
-    figure, axes = _grid(len(arrays), columns, size, size * height / width + 0.25)
+    map_width = (7 - 0.85) / columns  # the rest is for the color bar
+    figure, axes = _grid(len(arrays), columns, 7 / columns, map_width * height / width + 0.25)
     shown: Any = None
     for ax, (title, array) in zip(axes, arrays.items(), strict=True):
         shown = ax.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit)
         ax.set_title(title, fontsize=9)
         ax.axis("off")
-    figure.colorbar(shown, ax=figure.axes, label=label, shrink=0.7, aspect=30, extend="both")
+    figure.colorbar(shown, ax=figure.axes, label=label, fraction=0.04, pad=0.015, aspect=30, extend="both")
     return figure
 
 
