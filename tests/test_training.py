@@ -159,3 +159,64 @@ def test_progress_shows_in_a_terminal(two_classes, standardize, capsys, monkeypa
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     training.fit(MLP(SIZES), two_classes, two_classes, RECIPE, standardize, seed=4)
     assert "seed 4" in capsys.readouterr().err
+
+
+def test_without_the_cycle_the_learning_rate_stays():
+    optimizer, schedule = training.make_optimizer(
+        MLP(SIZES), dataclasses.replace(RECIPE, one_cycle=False), steps=100
+    )
+    rates = set()
+    for _ in range(100):
+        rates.add(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert rates == {RECIPE.peak_learning_rate}
+
+
+def test_only_training_images_are_augmented(two_classes):
+    """A mark on every augmented image shows which images the transform was given."""
+    marked = []
+
+    def augment(images, generator):
+        return images.clone().index_fill_(2, torch.tensor([0]), 255)
+
+    def transform(images):
+        marked.append((images[:, :, 0] == 255).all().item())
+        return images.float() / 255
+
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    training.fit(MLP(SIZES), two_classes, two_classes, recipe, transform, augment=augment)
+    assert marked == [True] * 7 + [False]
+
+
+def test_augmentation_draws_from_the_seed(two_classes, standardize):
+    def losses(seed, augment):
+        runtime.seed_everything(0)
+        model = MLP(SIZES, dropout=0)
+        history = training.fit(model, two_classes, two_classes, RECIPE, standardize, seed, augment)
+        return history.step_losses
+
+    crop = data.crop_and_flip(padding=2)
+    assert losses(1, crop) == losses(1, crop)
+    assert losses(1, crop) != losses(2, crop)
+    assert losses(1, crop) != losses(1, None)
+
+
+def test_bfloat16_is_used_where_the_device_has_it(two_classes, standardize, monkeypatch):
+    seen = []
+
+    def dtype_of_the_first_product(has_it, wanted):
+        monkeypatch.setattr(runtime, "has_bfloat16", lambda device: has_it)
+        model = MLP(SIZES)
+        hook = model.layers[1].register_forward_hook(
+            lambda layer, inputs, output: seen.append(output.dtype) if layer.training else None
+        )
+        recipe = dataclasses.replace(RECIPE, epochs=1, bfloat16=wanted)
+        training.fit(model, two_classes, two_classes, recipe, standardize)
+        hook.remove()
+        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+        return seen[-1]
+
+    assert dtype_of_the_first_product(has_it=True, wanted=True) == torch.bfloat16
+    assert dtype_of_the_first_product(has_it=True, wanted=False) == torch.float32
+    assert dtype_of_the_first_product(has_it=False, wanted=True) == torch.float32

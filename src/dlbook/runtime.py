@@ -70,6 +70,30 @@ def current() -> Runtime:
     return choose_device(os.environ.get("DLBOOK_DEVICE") or None)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether the device has units for bfloat16, rather than imitates it slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # Older versions of PyTorch do not tell what the processor can do.
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(capabilities.get(unit) for unit in ("avx512_bf16", "amx_bf16"))
+    return False
+
+
+def autocast(wanted: bool = True) -> torch.autocast:
+    """Return a context in which convolutions and matrix products compute in bfloat16.
+
+    It has the range of float32 with 8 bits of precision in place of 24, and takes half the memory and on
+    many devices half the time. What is sensitive, PyTorch keeps in float32; so do the weights.
+
+    Args:
+        wanted: False leaves everything in float32, as does a device without bfloat16.
+    """
+    device = current().device
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and has_bfloat16(device))
+
+
 def seed_everything(seed: int) -> torch.Generator:
     """Seed Python's, NumPy's and PyTorch's global generators, and return one of one's own.
 

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from dlbook import runtime
 from dlbook.data import Split, batches
+from dlbook.data.augment import Augment
 from dlbook.data.batches import Transform
 from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
@@ -34,6 +35,9 @@ class Recipe:
             in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
         weight_decay: AdamW's (Loshchilov & Hutter, 2019).
         label_smoothing: share of the target probability spread over all classes (0 to 1).
+        one_cycle: False keeps the learning rate at its peak from the first step to the last.
+        bfloat16: compute the forward and backward pass in bfloat16 where the device has units for it
+            (see `runtime.autocast`); the weights and the loss stay float32, and so does evaluation.
 
     Raises:
         ValueError: a value is out of its range.
@@ -44,6 +48,8 @@ class Recipe:
     peak_learning_rate: float
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
+    one_cycle: bool = True
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -113,17 +119,25 @@ class Evaluation:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimizer, LRScheduler]:
-    """Return AdamW for the trainable parameters and its one-cycle schedule over ``steps`` steps."""
+    """Return AdamW for the trainable parameters and its schedule over ``steps`` steps."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
     rate = recipe.peak_learning_rate
     optimizer = AdamW(trainable, lr=rate, weight_decay=recipe.weight_decay, fused=True)
-    return optimizer, OneCycleLR(optimizer, rate, total_steps=steps)
+    if recipe.one_cycle:
+        return optimizer, OneCycleLR(optimizer, rate, total_steps=steps)
+    return optimizer, LambdaLR(optimizer, lambda step: 1.0)
 
 
 def fit(
-    model: nn.Module, train: Split, validation: Split, recipe: Recipe, transform: Transform, seed: int = 0
+    model: nn.Module,
+    train: Split,
+    validation: Split,
+    recipe: Recipe,
+    transform: Transform,
+    seed: int = 0,
+    augment: Augment | None = None,
 ) -> History:
     """Train a model in place, and leave it with the weights of its best validation epoch.
 
@@ -134,6 +148,7 @@ def fit(
         recipe: how to train.
         transform: from images (B, C, H, W) uint8 to what the model takes.
         seed: seeds every generator before the first step.
+        augment: changes the training images at random before ``transform``; validation stays clean.
 
     Returns:
         What happened, epoch by epoch.
@@ -147,12 +162,13 @@ def fit(
     model.to(device)
     train, validation = train.to(device), validation.to(device)
     optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
+    train_transform = _after(augment, transform, generator)
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
     epochs = runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
     for epoch in epochs:
-        train_batches = batches(train, recipe.batch_size, transform, generator)
-        losses = _train_epoch(model, train_batches, optimizer, schedule, recipe.label_smoothing)
+        train_batches = batches(train, recipe.batch_size, train_transform, generator)
+        losses = _train_epoch(model, train_batches, optimizer, schedule, recipe)
         _require_finite(losses, steps_before=len(history.step_losses))
         evaluation = evaluate(model, validation, transform)
         _require_finite([evaluation.loss], steps_before=len(history.step_losses) + len(losses) - 1)
@@ -165,18 +181,27 @@ def fit(
     return history
 
 
+def _after(augment: Augment | None, transform: Transform, generator: torch.Generator) -> Transform:
+    """Return the transform that augments first."""
+    if augment is None:
+        return transform
+    return lambda images: transform(augment(images, generator))
+
+
 def _train_epoch(
     model: nn.Module,
     train_batches: Iterable[tuple[Tensor, Tensor]],
     optimizer: Optimizer,
     schedule: LRScheduler,
-    label_smoothing: float,
+    recipe: Recipe,
 ) -> list[float]:
     """Take one step a batch; return the losses, read from the device once at the end."""
     model.train()
     losses = []
     for images, labels in train_batches:
-        loss = F.cross_entropy(model(images), labels, label_smoothing=label_smoothing)
+        with runtime.autocast(recipe.bfloat16):
+            logits = model(images).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -223,6 +248,7 @@ def fit_seeds(
     recipe: Recipe,
     transform: Transform,
     seeds: Sequence[int],
+    augment: Augment | None = None,
 ) -> list[tuple[nn.Module, History]]:
     """Train one model a seed, the initial weights drawn from that seed too.
 
@@ -233,6 +259,7 @@ def fit_seeds(
         recipe: see `fit`.
         transform: see `fit`.
         seeds: one run each.
+        augment: see `fit`.
 
     Returns:
         The trained models with their histories, in the order of the seeds.
@@ -241,5 +268,5 @@ def fit_seeds(
     for seed in seeds:
         runtime.seed_everything(seed)
         model = build()
-        runs.append((model, fit(model, train, validation, recipe, transform, seed)))
+        runs.append((model, fit(model, train, validation, recipe, transform, seed, augment)))
     return runs

@@ -1,5 +1,6 @@
 """Data sets as tensors: found, checked, split and served in batches."""
 
+from dlbook.data.augment import crop_and_flip
 from dlbook.data.batches import batches, standardize
 from dlbook.data.dataset import DataError, Dataset, Source, Split, random_split
 from dlbook.data.loading import available, fetch, load
@@ -13,6 +14,7 @@ __all__ = [
     "Split",
     "available",
     "batches",
+    "crop_and_flip",
     "data_directory",
     "fetch",
     "load",

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 
-def conv_block(channels_in: int, channels_out: int, batch_norm: bool = True, stride: int = 1) -> nn.Sequential:
+def conv_block(
+    channels_in: int, channels_out: int, batch_norm: bool = True, stride: int = 1
+) -> nn.Sequential:
     """Return a convolution, batch normalization (Ioffe & Szegedy, 2015) if wanted, and ReLU.
 
     With stride 1 the kernel is 3×3 and the output as large as the input; with stride 2 it is 4×4, so
@@ -63,7 +65,7 @@ class CNN(nn.Module):
         super().__init__()
         if not widths or min(stem, *widths, depth, class_count, channels) < 1:
             raise ValueError(
-                f"a CNN needs at least one stage, and sizes ≥ 1, not stem {stem}, widths {widths}, depth {depth}"
+                f"a CNN needs at least one stage, and sizes ≥ 1, not {stem=}, {widths=}, {depth=}"
             )
         if stem_stride not in (1, 2):
             raise ValueError(f"the stem's stride is 1 or 2, not {stem_stride}")
