@@ -108,3 +108,14 @@ def test_the_cnn_refuses_what_it_cannot_build_or_read():
         CNN()(torch.rand(2, 1, 28, 28))
     with pytest.raises(ValueError, match=r"uint8.*standardize"):
         CNN()(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+
+
+def test_training_flops_are_those_of_the_formula():
+    """The gradient of weights costs a forward pass; so does that of inputs, which the stem does not need."""
+    model = CNN(stem=4, widths=(6,), depth=1, stem_stride=1)
+    stem, convolution, head = 2 * 32**2 * 9 * 3 * 4, 2 * 16**2 * 9 * 4 * 6, 2 * 6 * 10
+    mean = model.stem[1].running_mean.clone()
+    flops = models.training_flops(model, torch.rand(2, 3, 32, 32))
+    assert flops == 2 * stem + 3 * (convolution + head)
+    assert torch.equal(model.stem[1].running_mean, mean)
+    assert all(parameter.grad is None for parameter in model.parameters())

@@ -1,12 +1,32 @@
 """The networks of the book, one kind a module, each described by a few numbers."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(model: nn.Module) -> int:
     """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def training_flops(model: nn.Module, images: Tensor) -> float:
+    """Return the floating-point operations per image of a forward and a backward pass.
+
+    The usual convention: a multiplication and the addition of its product are two operations, and only
+    convolutions and matrix products count. Normalization, activations, the optimizer's step and the
+    augmentation do not.
+
+    Args:
+        model: it is copied, so that batch statistics stay as they are.
+        images: a batch as the model takes it, on the model's device; two images are enough.
+    """
+    model = copy.deepcopy(model).train()
+    with FlopCounterMode(display=False) as counter:
+        model(images).sum().backward()
+    return counter.get_total_flops() / len(images)
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
