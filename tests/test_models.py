@@ -68,15 +68,15 @@ def test_copied_weights_do_not_change_with_the_model():
 
 
 def test_the_cnn_is_its_parts_in_order():
-    model = CNN(stem=4, widths=(4, 8), depth=1).eval()
+    model = CNN(stem=4, stages=((4,), (8,), ())).eval()
     images = torch.rand(2, 3, 16, 16)
-    stem = F.relu(model.stem[1](F.conv2d(images, model.stem[0].weight, stride=2, padding=1)))
+    stem = F.gelu(model.stem[1](F.conv2d(images, model.stem[0].weight, stride=2, padding=1)))
     assert stem.shape == (2, 4, 8, 8)
-    hidden = stem
-    for stage in model.stages:
-        _, (convolution, normalization, _) = stage
-        hidden = F.max_pool2d(hidden, 2)
-        hidden = F.relu(normalization(F.conv2d(hidden, convolution.weight, padding=1)))
+    first, second = model.stages[0][0], model.stages[1][1]
+    hidden = F.gelu(first[1](F.conv2d(stem, first[0].weight, padding=1)))
+    hidden = F.max_pool2d(hidden, 2)
+    hidden = F.gelu(second[1](F.conv2d(hidden, second[0].weight, padding=1)))
+    hidden = F.max_pool2d(hidden, 2)
     assert hidden.shape == (2, 8, 2, 2)
     largest = hidden.flatten(2).max(dim=2).values
     linear = model.head[-1]
@@ -85,23 +85,24 @@ def test_the_cnn_is_its_parts_in_order():
 
 def test_the_cnns_parameters_follow_from_its_numbers():
     # 3×3 (4×4 in the stem) weights a channel pair, two parameters a channel of batch norm, the head.
-    expected = 16 * 3 * 4 + 2 * 4 + (9 * 4 * 6 + 2 * 6) + (9 * 6 * 6 + 2 * 6) + 6 * 10 + 10
-    assert models.count_parameters(CNN(stem=4, widths=(6,), depth=2)) == expected
-    without = 16 * 3 * 4 + 4 + (9 * 4 * 6 + 6) + (9 * 6 * 6 + 6) + 6 * 10 + 10
-    assert models.count_parameters(CNN(stem=4, widths=(6,), depth=2, batch_norm=False)) == without
+    stages = ((), (6, 7))
+    expected = 16 * 3 * 4 + 2 * 4 + (9 * 4 * 6 + 2 * 6) + (9 * 6 * 7 + 2 * 7) + 7 * 10 + 10
+    assert models.count_parameters(CNN(4, stages)) == expected
+    without = 16 * 3 * 4 + 4 + (9 * 4 * 6 + 6) + (9 * 6 * 7 + 7) + 7 * 10 + 10
+    assert models.count_parameters(CNN(4, stages, batch_norm=False)) == without
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_the_stem_keeps_or_halves_the_image(stride):
-    model = CNN(stem=4, widths=(4,), stem_stride=stride)
+    model = CNN(stem=4, stages=((4,),), stem_stride=stride)
     assert model.stem(torch.rand(1, 3, 32, 32)).shape == (1, 4, 32 // stride, 32 // stride)
 
 
 def test_the_cnn_refuses_what_it_cannot_build_or_read():
     with pytest.raises(ValueError, match="at least one stage"):
-        CNN(widths=())
+        CNN(stages=())
     with pytest.raises(ValueError, match="sizes ≥ 1"):
-        CNN(widths=(8, 0))
+        CNN(stages=((8, 0),))
     with pytest.raises(ValueError, match="1 or 2, not 3"):
         CNN(stem_stride=3)
     with pytest.raises(ValueError, match=r"\(N, 3, H, W\), not of shape \(2, 1, 28, 28\)"):
@@ -112,7 +113,7 @@ def test_the_cnn_refuses_what_it_cannot_build_or_read():
 
 def test_training_flops_are_those_of_the_formula():
     """The gradient of weights costs a forward pass; so does that of inputs, which the stem does not need."""
-    model = CNN(stem=4, widths=(6,), depth=1, stem_stride=1)
+    model = CNN(4, ((), (6,)), stem_stride=1)
     stem, convolution, head = 2 * 32**2 * 9 * 3 * 4, 2 * 16**2 * 9 * 4 * 6, 2 * 6 * 10
     mean = model.stem[1].running_mean.clone()
     flops = models.training_flops(model, torch.rand(2, 3, 32, 32))

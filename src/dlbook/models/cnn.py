@@ -10,11 +10,11 @@ from torch import Tensor, nn
 def conv_block(
     channels_in: int, channels_out: int, batch_norm: bool = True, stride: int = 1
 ) -> nn.Sequential:
-    """Return a convolution, batch normalization (Ioffe & Szegedy, 2015) if wanted, and ReLU.
+    """Return a convolution, batch normalization (Ioffe & Szegedy, 2015) if wanted, and GELU.
 
     With stride 1 the kernel is 3×3 and the output as large as the input; with stride 2 it is 4×4, so
     that neighboring patches overlap by half and no pixel is seen more often than another, and the output
-    has half the height and width.
+    has half the height and width. The GELU (Hendrycks & Gimpel, 2016) is a ReLU without the corner.
 
     Args:
         channels_in: channels of the input.
@@ -27,21 +27,21 @@ def conv_block(
         channels_in, channels_out, kernel_size=stride + 2, stride=stride, padding=1, bias=not batch_norm
     )
     normalization = [nn.BatchNorm2d(channels_out)] if batch_norm else []
-    return nn.Sequential(convolution, *normalization, nn.ReLU())
+    return nn.Sequential(convolution, *normalization, nn.GELU())
 
 
 class CNN(nn.Module):
-    """A convolutional network: a stem, stages that halve the image, and one linear layer on top.
+    """A convolutional network: a stem, stages of convolutions with pooling between them, a linear layer.
 
-    Each stage halves height and width with 2×2 max pooling, and then convolves ``depth`` times. The
-    largest response of each channel of the last stage, wherever it is, goes to the linear layer.
+    Between two stages, 2×2 max pooling halves height and width. The largest response of each channel of
+    the last stage, wherever it is, goes to the linear layer.
 
-    Its parts have names: ``stem``, ``stages`` (one item a stage) and ``head``.
+    Its parts have names: ``stem``, ``stages`` (one item a stage, its pooling included) and ``head``.
 
     Args:
         stem: channels of the first convolution.
-        widths: channels of each stage.
-        depth: convolutions in each stage.
+        stages: for each stage, the channels of its convolutions one after another. A stage may be empty:
+            with ``()`` first, the stem alone sees the image at its own resolution.
         stem_stride: 1, or 2 to halve the image at once: a quarter of the work for what follows.
         batch_norm: whether every convolution is followed by batch normalization.
         class_count: number of logits.
@@ -54,8 +54,7 @@ class CNN(nn.Module):
     def __init__(
         self,
         stem: int = 32,
-        widths: Sequence[int] = (32, 64, 128),
-        depth: int = 2,
+        stages: Sequence[Sequence[int]] = ((32,), (64,), (128, 128)),
         *,
         stem_stride: int = 2,
         batch_norm: bool = True,
@@ -63,22 +62,21 @@ class CNN(nn.Module):
         channels: int = 3,
     ) -> None:
         super().__init__()
-        if not widths or min(stem, *widths, depth, class_count, channels) < 1:
-            raise ValueError(
-                f"a CNN needs at least one stage, and sizes ≥ 1, not {stem=}, {widths=}, {depth=}"
-            )
+        widths = (stem, *itertools.chain.from_iterable(stages))
+        if not stages or min(*widths, class_count, channels) < 1:
+            raise ValueError(f"a CNN needs at least one stage, and sizes ≥ 1, not {stem=} and {stages=}")
         if stem_stride not in (1, 2):
             raise ValueError(f"the stem's stride is 1 or 2, not {stem_stride}")
         self.channels = channels
         self.stem = conv_block(channels, stem, batch_norm, stem_stride)
-        self.stages = nn.Sequential(
-            *(
-                _stage(before, width, depth, batch_norm)
-                for before, width in itertools.pairwise((stem, *widths))
-            )
-        )
-        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(widths[-1], class_count))
-        # Channels last in memory: three times as fast on a CPU, and what a GPU's matrix units take.
+        self.stages, width = nn.Sequential(), stem
+        for number, stage in enumerate(stages):
+            pool = [nn.MaxPool2d(2)] if number > 0 else []
+            pairs = itertools.pairwise((width, *stage))
+            self.stages.append(nn.Sequential(*pool, *(conv_block(a, b, batch_norm) for a, b in pairs)))
+            width = (width, *stage)[-1]
+        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(width, class_count))
+        # Channels last in memory: several times as fast on a CPU, and what a GPU's matrix units take.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -97,10 +95,3 @@ class CNN(nn.Module):
                 "scale the pixels first, for example with dlbook.data.standardize"
             )
         return self.head(self.stages(self.stem(images)))
-
-
-def _stage(channels_in: int, width: int, depth: int, batch_norm: bool) -> nn.Sequential:
-    """Return max pooling, and ``depth`` convolutions to ``width`` channels."""
-    sizes = (channels_in, *[width] * depth)
-    blocks = [conv_block(before, after, batch_norm) for before, after in itertools.pairwise(sizes)]
-    return nn.Sequential(nn.MaxPool2d(2), *blocks)
