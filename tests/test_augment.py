@@ -28,17 +28,17 @@ def variants(image, padding, flip):
     return crops + ([functional.horizontal_flip(crop) for crop in crops] if flip else [])
 
 
-@pytest.mark.parametrize(("padding", "flip"), [(2, True), (1, False), (0, True), (4, False)])
+@pytest.mark.parametrize(("padding", "flip"), [(2, True), (0, True), (4, False)])
 def test_every_outcome_is_torchvisions_and_all_are_equally_likely(image, generator, padding, flip):
     possible = torch.stack(variants(image, padding, flip))
-    count = 300 * len(possible)
+    count = 100 * len(possible)
     out = crop_and_flip(padding, flip)(image.expand(count, -1, -1, -1), generator)
     assert out.dtype == torch.uint8
     assert out.shape == (count, *image.shape)
     matches = torch.stack([(out == variant).flatten(1).all(dim=1) for variant in possible])
     assert matches.any(dim=0).all()
-    # 300 expected of each, with a standard deviation of 17.
-    assert (matches.sum(dim=1) - 300).abs().max() < 100
+    # 100 expected of each, with a standard deviation of 10.
+    assert (matches.sum(dim=1) - 100).abs().max() < 50
 
 
 def test_the_images_themselves_stay_as_they_were(image, generator):
