@@ -204,3 +204,28 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     optimizer.step(closure)
     return log_temperature.exp().item()
+
+
+def reconstruction_error(images: Tensor, reconstructions: Tensor) -> float:
+    """Return the mean squared difference per pixel, over all images.
+
+    Args:
+        images: (N, …) floating point; pixels from 0 to 1 make errors comparable across models.
+        reconstructions: the same shape and scale.
+
+    Returns:
+        0 or more, in squared units of the pixels.
+
+    Raises:
+        ValueError: the shapes differ, there is no pixel, or the pixels are integers.
+    """
+    if images.shape != reconstructions.shape or images.numel() == 0:
+        raise ValueError(
+            f"expected one shape twice, not {tuple(images.shape)} and {tuple(reconstructions.shape)}"
+        )
+    if not (images.is_floating_point() and reconstructions.is_floating_point()):
+        raise ValueError(
+            f"expected floating-point pixels, not {images.dtype} and {reconstructions.dtype}: "
+            "differences of uint8 wrap around at 0"
+        )
+    return (images - reconstructions).cpu().double().square().mean().item()
