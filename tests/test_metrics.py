@@ -102,3 +102,19 @@ def test_the_right_temperature_is_found(answers):
     best = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-6})
     assert temperature == pytest.approx(best.x, rel=1e-3)
     assert metrics.fit_temperature(3 * logits, labels) == pytest.approx(3 * temperature, rel=1e-3)
+
+
+def test_reconstruction_error():
+    generator = torch.Generator().manual_seed(0)
+    images, restored = torch.rand(2, 50, 1, 4, 4, generator=generator).unbind()
+    expected = oracle.mean_squared_error(images.flatten(1), restored.flatten(1))
+    assert metrics.reconstruction_error(images, restored) == pytest.approx(expected, rel=1e-6)
+    assert metrics.reconstruction_error(images, images) == 0
+
+
+def test_reconstruction_error_refuses_what_it_would_get_wrong():
+    images = torch.zeros(2, 4)
+    with pytest.raises(ValueError, match="one shape twice"):
+        metrics.reconstruction_error(images, images[:1])
+    with pytest.raises(ValueError, match="wrap around"):
+        metrics.reconstruction_error(images.byte(), images.byte())

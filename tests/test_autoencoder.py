@@ -1,0 +1,165 @@
+"""Autoencoders and their training, against what PCA and NumPy say."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.transforms import v2
+
+from dlbook import reconstruction, runtime, subspaces
+from dlbook.data import Split
+from dlbook.models.autoencoder import Autoencoder
+from dlbook.reconstruction import DivergedError
+from dlbook.training import Recipe, make_optimizer
+
+RECIPE = Recipe(epochs=3, batch_size=32, peak_learning_rate=1e-2, weight_decay=0.0)
+scale = v2.ToDtype(torch.float32, scale=True)
+
+
+def small(**options) -> Autoencoder:
+    return Autoencoder((16, 3), **options)
+
+
+def test_the_widths_are_those_asked_for_and_mirrored():
+    model = Autoencoder((784, 512, 256, 32))
+    linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert [layer.in_features for layer in linear] == [784, 512, 256, 32, 256, 512]
+    assert linear[-1].out_features == 784
+    images = torch.rand(5, 1, 28, 28)
+    assert model.encode(images).shape == (5, 32)
+    assert model(images).shape == images.shape
+
+
+def test_without_activations_it_is_the_product_of_its_matrices():
+    model = small().double()
+    first, second = model.encoder[0], model.decoder[0]
+    images = torch.rand(4, 1, 4, 4, dtype=torch.float64)
+    expected = images.flatten(1) @ (second.weight @ first.weight).T + second.weight @ first.bias + second.bias
+    torch.testing.assert_close(model(images).flatten(1), expected)
+
+
+def test_activations_stand_where_they_should():
+    """Between the layers, at the code, at the output: no more, no fewer."""
+    model = Autoencoder((16, 8, 3), "silu", "relu", "sigmoid", batch_norm=True)
+    kinds = [type(layer).__name__ for layer in (*model.encoder, *model.decoder)]
+    hidden = ["Linear", "BatchNorm1d", "SiLU", "Linear"]
+    assert kinds == [*hidden, "ReLU", *hidden, "Sigmoid"]
+
+
+@pytest.mark.parametrize(("output", "low", "high"), [("sigmoid", 0, 1), ("relu", 0, float("inf"))])
+def test_the_output_range_is_kept(output, low, high):
+    model = small(output_activation=output)
+    restored = model(100 * torch.randn(50, 16))
+    assert restored.min() >= low
+    assert restored.max() <= high
+    assert small()(100 * torch.randn(50, 16)).min() < 0
+
+
+@pytest.mark.parametrize("widths", [(784,), (784, 0)])
+def test_impossible_widths_are_refused(widths):
+    with pytest.raises(ValueError, match="widths of input and code"):
+        Autoencoder(widths)
+
+
+def test_unknown_activations_are_refused():
+    with pytest.raises(ValueError, match="unknown activation 'tahn': choose one of identity"):
+        small(activation="relu", code_activation="tahn")
+
+
+@pytest.mark.parametrize("images", [torch.rand(2, 1, 5, 5), torch.zeros(2, 1, 4, 4, dtype=torch.uint8)])
+def test_images_that_do_not_fit_are_refused(images):
+    with pytest.raises(ValueError, match="16 floating-point values"):
+        small()(images)
+
+
+def test_training_takes_the_steps_of_a_loop_written_out(two_classes):
+    model = small(output_activation="sigmoid")
+    expected = copy.deepcopy(model)
+    history = reconstruction.fit(model, two_classes, two_classes, RECIPE, scale, seed=3)
+
+    generator = runtime.seed_everything(3)
+    optimizer, schedule = make_optimizer(expected, RECIPE, RECIPE.steps(len(two_classes)))
+    losses = []
+    for _ in range(RECIPE.epochs):
+        for indices in torch.randperm(len(two_classes), generator=generator).split(RECIPE.batch_size):
+            images = two_classes.images[indices].float() / 255
+            loss = F.mse_loss(expected(images), images)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+    assert history.step_losses == pytest.approx(losses, abs=1e-7)
+    assert len(history.validation_error) == len(history.train_error) == len(history.seconds) == 3
+    assert history.train_error[0] == pytest.approx(sum(losses[:7]) / 7)
+
+
+def test_a_linear_autoencoder_becomes_pca(two_classes):
+    """As many steps as it needs: error and subspace of the principal components."""
+    pixels = scale(two_classes.images)
+    mean = pixels.mean(dim=0)
+    recipe = Recipe(epochs=150, batch_size=200, peak_learning_rate=2e-2, weight_decay=0.0)
+    ((model, history),) = reconstruction.fit_seeds(
+        small, two_classes, two_classes, recipe, lambda images: scale(images) - mean, seeds=[0]
+    )
+    pca = subspaces.fit_pca(pixels, 3)
+    optimum = (pca.variances[3:].sum() / 16).item()
+    assert optimum * 0.9999 < history.validation_error[-1] < optimum * 1.001
+    angles = subspaces.principal_angles(pca.components.T, model.decoder[0].weight)
+    assert angles.max() < 3
+
+
+def test_the_best_epoch_is_kept(two_classes):
+    """Validation images unlike the training images: their error rises again as training goes on."""
+    inverted = dataclasses.replace(two_classes, images=255 - two_classes.images)
+    model = small(output_activation="sigmoid")
+    recipe = dataclasses.replace(RECIPE, epochs=8, peak_learning_rate=0.1)
+    history = reconstruction.fit(model, two_classes, inverted, recipe, scale)
+    assert history.validation_error[-1] > min(history.validation_error)
+    assert reconstruction.evaluate(model, inverted, scale) == pytest.approx(min(history.validation_error))
+    assert not model.training
+
+
+def test_evaluation_uses_fixed_statistics_and_restores_the_mode(two_classes):
+    """With batch norm in training mode, an image's error would depend on what else is in its batch."""
+    model = Autoencoder((16, 8, 3), batch_norm=True).train()
+    together = reconstruction.reconstruct(model, two_classes, scale)
+    alone = torch.cat([reconstruction.reconstruct(model, two_classes[i : i + 1], scale) for i in range(5)])
+    torch.testing.assert_close(together[:5], alone)
+    assert together.shape == two_classes.images.shape
+    assert model.training
+
+
+def test_evaluation_agrees_with_numpy(two_classes):
+    model = small()
+    restored = reconstruction.reconstruct(model, two_classes, scale).numpy()
+    expected = ((restored - two_classes.images.numpy() / 255) ** 2).mean()
+    assert reconstruction.evaluate(model, two_classes, scale) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_seed_fixes_the_outcome(two_classes):
+    def losses(seed):
+        ((_, history),) = reconstruction.fit_seeds(
+            small, two_classes, two_classes, RECIPE, scale, seeds=[seed]
+        )
+        return history.step_losses
+
+    assert losses(1) == losses(1)
+    assert losses(1) != losses(2)
+
+
+def test_an_error_of_nan_stops_training(two_classes: Split):
+    def poisoned(images):
+        return scale(images) + float("nan")
+
+    with pytest.raises(DivergedError, match="nan in epoch 1: lower the learning rate"):
+        reconstruction.fit(small(), two_classes, two_classes, RECIPE, poisoned)
+
+
+def test_labels_to_smooth_are_refused(two_classes):
+    recipe = dataclasses.replace(RECIPE, label_smoothing=0.1)
+    with pytest.raises(ValueError, match="no labels to smooth"):
+        reconstruction.fit(small(), two_classes, two_classes, recipe, scale)
