@@ -1,0 +1,80 @@
+"""Pooling that blurs before it drops values, and images moved by whole pixels."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def binomial(size: int) -> Tensor:
+    """Return the row of Pascal's triangle with ``size`` numbers, divided by its sum: (size,) float32.
+
+    Raises:
+        ValueError: the size is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"a filter has at least 1 number, not {size}")
+    row = torch.ones(1, dtype=torch.float64)
+    for _ in range(size - 1):
+        row = F.pad(row, (0, 1)) + F.pad(row, (1, 0))
+    return (row / row.sum()).float()
+
+
+class BlurPool2d(nn.Module):
+    """Blur with a binomial filter, then keep every ``stride``-th value (Zhang, 2019).
+
+    The border is mirrored. The filter is fixed: it has no parameters to train.
+
+    Args:
+        size: values along a side of the filter, odd.
+        stride: which values stay.
+
+    Raises:
+        ValueError: the size is even or below 1, or the stride below 1.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, size: int = 3, stride: int = 2) -> None:
+        super().__init__()
+        if size % 2 == 0 or size < 1 or stride < 1:
+            raise ValueError(f"the size must be odd and the stride at least 1, not {size} and {stride}")
+        self.kernel_size, self.stride, self.padding = size, stride, size // 2
+        self.register_buffer("kernel", torch.outer(binomial(size), binomial(size)))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, C, ⌈H / stride⌉, ⌈W / stride⌉) for maps (N, C, H, W)."""
+        channels = maps.shape[1]
+        padded = F.pad(maps, [self.padding] * 4, mode="reflect")
+        kernels = self.kernel.to(maps.dtype).expand(channels, 1, -1, -1)
+        return F.conv2d(padded, kernels, stride=self.stride, groups=channels)
+
+    def extra_repr(self) -> str:
+        """Show the numbers that describe it, as PyTorch's own layers do."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+def shift(images: Tensor, down: int, right: int) -> Tensor:
+    """Move images by whole pixels; what enters at the edge is a mirror image of what lies there.
+
+    Args:
+        images: (N, C, H, W), of any dtype.
+        down: rows to move by; negative moves up. Smaller than H.
+        right: columns to move by; negative moves left. Smaller than W.
+
+    Returns:
+        As ``images``.
+
+    Raises:
+        ValueError: a shift is not smaller than the image.
+    """
+    height, width = images.shape[2:]
+    if abs(down) >= height or abs(right) >= width:
+        raise ValueError(f"images of {height}×{width} cannot move by ({down}, {right})")
+    rows, columns = (torch.arange(n) - by for n, by in ((height, down), (width, right)))
+    return images[:, :, _mirrored(rows, height)][:, :, :, _mirrored(columns, width)]
+
+
+def _mirrored(places: Tensor, length: int) -> Tensor:
+    """Return the places, those outside 0 to ``length`` - 1 mirrored at the first or last place."""
+    last = length - 1
+    return last - (last - places.abs()).abs()
