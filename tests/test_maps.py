@@ -1,0 +1,43 @@
+"""Figures of maps: one scale for all of them, zero in the middle."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from dlbook.visualize import maps
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_all_rows_share_one_scale_with_zero_in_the_middle():
+    rows = {"before": torch.tensor([[[-4.0, 1.0]], [[0.0, 2.0]]]), "after": torch.ones(2, 1, 2)}
+    figure = maps.map_rows(rows, ["a", "b"], label="response")
+    shown = [ax.images[0] for ax in figure.axes if ax.images]
+    assert [image.get_clim() for image in shown] == [(-4, 4)] * 4
+    assert [ax.get_title() for ax in figure.axes[:2]] == ["a", "b"]
+    assert figure.axes[2].get_ylabel() == "after"
+
+
+def test_a_limit_can_be_given():
+    figure = maps.map_rows({"a": torch.ones(1, 2, 2)}, limit=9)
+    assert figure.axes[0].images[0].get_clim() == (-9, 9)
+
+
+def test_rows_and_titles_must_fit():
+    with pytest.raises(ValueError, match=r"one length, not \[2, 3\]"):
+        maps.map_rows({"a": torch.ones(3, 2, 2)}, ["a", "b"])
+
+
+def test_an_overlay_is_as_large_as_its_image_and_opaque_where_the_map_is_large():
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    values = torch.zeros(2, 4, 4)
+    values[:, 0, 0], values[:, 3, 3] = 2, -1
+    figure = maps.overlays(images, {"map": values}, ["x", "y"])
+    shown = figure.axes[2].images[1]
+    assert shown.get_array().shape == (8, 8)
+    assert shown.get_array()[0, 0] == 1
+    assert shown.get_alpha()[0, 0] > shown.get_alpha()[7, 7] > shown.get_alpha()[4, 4] == 0
