@@ -43,7 +43,7 @@ def map_rows(
         figure, axes = plt.subplots(len(rows), columns, figsize=(width, height), squeeze=False)
     for (name, maps), line in zip(rows.items(), axes, strict=True):
         for image, ax in zip(maps.detach().cpu(), line, strict=True):
-            shown = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+            shown = ax.imshow(image.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#bbbbbb", linewidth=0.6)
         line[0].set_ylabel(name, fontsize=8)
@@ -69,13 +69,13 @@ def overlays(images: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str] =
         size = (7.0, (len(rows) + 1) * 7.0 / count + 0.35)
         figure, axes = plt.subplots(len(rows) + 1, count, figsize=size, squeeze=False)
     for image, ax in zip(images.permute(0, 2, 3, 1), axes[0], strict=True):
-        ax.imshow(image)
+        ax.imshow(image.numpy())
     for (name, maps), line in zip(rows.items(), axes[1:], strict=True):
         large = torch.nn.functional.interpolate(maps[:, None].float(), (height, width), mode="bilinear")
         for image, values, ax in zip(images, large[:, 0], line, strict=True):
             share = values / values.abs().max().clamp(min=1e-12)
-            ax.imshow(image.float().mean(dim=0), cmap="gray", vmin=0, vmax=255)
-            ax.imshow(share, cmap="RdBu_r", vmin=-1, vmax=1, alpha=share.abs().sqrt().numpy() * 0.85)
+            ax.imshow(image.float().mean(dim=0).numpy(), cmap="gray", vmin=0, vmax=255)
+            ax.imshow(share.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, alpha=share.abs().sqrt().numpy() * 0.85)
         line[0].set_ylabel(name, fontsize=8)
     axes[0, 0].set_ylabel("image", fontsize=8)
     for ax in axes.flat:
