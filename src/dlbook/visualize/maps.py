@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from dlbook.visualize import _style
+
+_COUNTABLE = 5
 
 
 def map_rows(
@@ -46,11 +49,21 @@ def map_rows(
             shown = ax.imshow(image.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#bbbbbb", linewidth=0.6)
+            _outline_cells(ax, image)
         line[0].set_ylabel(name, fontsize=8)
     for ax, title in zip(axes[0], titles, strict=False):
         ax.set_title(title, fontsize=8, pad=3)
     figure.colorbar(shown, ax=axes, fraction=0.03, pad=0.01, aspect=12 * len(rows)).set_label(label)
     return figure
+
+
+def _outline_cells(ax: Axes, image: Tensor) -> None:
+    """Draw lines between the values of a map that is small enough to count them."""
+    if max(image.shape) <= _COUNTABLE:
+        for place in range(1, image.shape[0]):
+            ax.axhline(place - 0.5, color="white", linewidth=1)
+        for place in range(1, image.shape[1]):
+            ax.axvline(place - 0.5, color="white", linewidth=1)
 
 
 def overlays(images: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str] = ()) -> Figure:
