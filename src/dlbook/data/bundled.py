@@ -57,8 +57,8 @@ def source(photographs: Mapping[str, NDArray[np.uint8]]) -> Source:
     credits = "; ".join(f"{name}: {_CREDITS[name][3]}, {_CREDITS[name][2]}" for name in sorted(photographs))
     packages = " and ".join(sorted({_CREDITS[name][0] for name in photographs}))
     return Source(
-        name="bundled photographs and computed edges",
-        description=f"Photographs that ship inside {packages}, and edges computed from a formula.",
+        name="bundled photographs",
+        description=f"Photographs that ship inside {packages}. Beside them: edges computed from a formula.",
         is_standin=False,
         sha256=digest.hexdigest(),
         license=credits,
