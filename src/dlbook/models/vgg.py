@@ -1,0 +1,116 @@
+"""VGG networks (Simonyan & Zisserman, 2015), described by a list: a width a convolution, M a pooling."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision import models as zoo
+
+# Nine convolutions for images of 32 to about 100 pixels.
+SMALL: tuple[int | str, ...] = (32, "M", 64, 64, "M", 128, 128, 128, "M", 256, 256, 256)
+
+
+class VGG(nn.Module):
+    """A VGG network with batch normalization that takes images of any size.
+
+    The original flattens a 7×7 map and ends in three linear layers. This one averages over the map, so
+    that the size of the image is free, and ends in one.
+
+    Args:
+        layers: the width of a 3×3 convolution, which batch normalization and ReLU follow, or ``"M"``
+            for a 2×2 max pooling.
+        class_count: K, the number of logits.
+        dropout: probability with which training sets a penultimate feature to zero (0 to 1, 1 excluded).
+
+    Raises:
+        ValueError: an entry is neither a width nor ``"M"``, or a number is out of range.
+    """
+
+    def __init__(
+        self, layers: Sequence[int | str] = SMALL, class_count: int = 10, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        if class_count < 1 or not 0 <= dropout < 1:
+            raise ValueError(f"expected a class and a dropout from 0 to below 1: {class_count}, {dropout}")
+        self.features = _convolutions(layers)
+        if not self.widths:
+            raise ValueError(f"a VGG needs at least one width in its layers, not {layers}")
+        self.feature_count = self.widths[-1]
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.feature_count, class_count))
+
+    @property
+    def widths(self) -> list[int]:
+        """The width of each convolution, from the input on."""
+        return [layer.out_channels for layer in self.features if isinstance(layer, nn.Conv2d)]
+
+    def blocks(self, images: Tensor) -> list[Tensor]:
+        """Return the mean over the image of each convolution's output after ReLU, each (N, width)."""
+        pooled = []
+        for layer in self.features:
+            images = layer(images)
+            if isinstance(layer, nn.ReLU):
+                pooled.append(F.adaptive_avg_pool2d(images, 1).flatten(1))
+        return pooled
+
+    def penultimate(self, images: Tensor) -> Tensor:
+        """Return what the linear layer sees, (N, ``feature_count``), for images (N, 3, H, W)."""
+        return F.adaptive_avg_pool2d(self.features(images), 1).flatten(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, K) for standardized images (N, 3, H, W) float."""
+        return self.head(self.penultimate(images))
+
+
+def _convolutions(layers: Sequence[int | str]) -> nn.Sequential:
+    """Build the convolutions and poolings; Kaiming's start, as batch normalization ignores the scale."""
+    modules: list[nn.Module] = []
+    fan_in = 3
+    for layer in layers:
+        if layer == "M":
+            modules.append(nn.MaxPool2d(2))
+            continue
+        if not isinstance(layer, int) or layer < 1:
+            raise ValueError(f'a layer is a width of at least 1 or "M", not {layer!r}')
+        convolution = nn.Conv2d(fan_in, layer, kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        modules += [convolution, nn.BatchNorm2d(layer), nn.ReLU(inplace=True)]
+        fan_in = layer
+    return nn.Sequential(*modules)
+
+
+def imagenet_vgg16(timeout: float = 5) -> zoo.VGG | None:
+    """Return torchvision's VGG16 with ImageNet's weights, where they can be had.
+
+    torchvision looks for the checkpoint in ``$TORCH_HOME/hub/checkpoints``, and else downloads it, 528 MB.
+    Its transform is ``VGG16_Weights.IMAGENET1K_V1.transforms()``.
+
+    Args:
+        timeout: seconds to wait for the server to answer, before a download.
+
+    Returns:
+        The network in evaluation mode; None where the checkpoint is not on this machine and its server
+        does not answer.
+
+    Raises:
+        RuntimeError: the checkpoint is damaged, or holds other shapes; torch.load and torchvision say how.
+    """
+    weights = zoo.VGG16_Weights.IMAGENET1K_V1
+    if not checkpoint_path(weights.url).exists() and not _answers(weights.url, timeout):
+        return None
+    return zoo.vgg16(weights=weights, progress=False).eval()
+
+
+def checkpoint_path(url: str) -> Path:
+    """Return where torchvision keeps the checkpoint of this address."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
+def _answers(url: str, timeout: float) -> bool:
+    try:
+        return requests.head(url, timeout=timeout, allow_redirects=True).ok
+    except requests.RequestException:
+        return False
