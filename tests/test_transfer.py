@@ -117,9 +117,12 @@ def test_other_weights_images_transforms_and_methods_are_other_features(colors, 
     assert kept() == 3
     transfer.cached_features(backbone, backbone.forward, colors, TRANSFORM, tmp_path)
     assert kept() == 4
+    with torch.autocast("cpu", torch.bfloat16):
+        transfer.cached_features(backbone, backbone.penultimate, colors, TRANSFORM, tmp_path)
+    assert kept() == 5
     backbone.features[1].running_mean += 1
     transfer.cached_features(backbone, backbone.penultimate, colors, TRANSFORM, tmp_path)
-    assert kept() == 5
+    assert kept() == 6
 
 
 def test_a_damaged_file_is_computed_again(colors, backbone, tmp_path):

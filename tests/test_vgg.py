@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 from torchvision.models import VGG16_Weights, vgg16, vgg16_bn
 
-from dlbook.models import count_parameters, vgg
+from dlbook.data import DataError, fetching
+from dlbook.models import copy_weights, count_parameters, vgg
 from dlbook.models.vgg import VGG
+from dlbook.transfer import Frozen, changed_values
 
 FIVE_BLOCKS = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 
@@ -19,8 +22,8 @@ def test_its_convolutions_compute_what_torchvisions_do():
     """The same list, the same weights, the same maps."""
     theirs = vgg16_bn(weights=None).features.eval()
     ours = VGG(FIVE_BLOCKS).features.eval()
-    convolutions = [m for m in theirs if isinstance(m, torch.nn.Conv2d)]
-    for mine, other in zip([m for m in ours if isinstance(m, torch.nn.Conv2d)], convolutions, strict=True):
+    convolutions = [m for m in theirs if isinstance(m, nn.Conv2d)]
+    for mine, other in zip([m for m in ours if isinstance(m, nn.Conv2d)], convolutions, strict=True):
         mine.weight.data.copy_(other.weight)
         other.bias.data.zero_()
     images = torch.rand(1, 3, 32, 32)
@@ -35,10 +38,16 @@ def test_images_of_any_size_give_features_of_one_length(small):
 
 def test_the_last_block_is_what_the_linear_layer_sees(small):
     images = torch.rand(5, 3, 16, 16)
-    blocks = small.blocks(images)
-    assert [block.shape for block in blocks] == [(5, width) for width in small.widths]
-    torch.testing.assert_close(blocks[-1], small.penultimate(images))
-    torch.testing.assert_close(small.head(blocks[-1]), small(images))
+    maps = small.blocks(images)
+    assert [block.shape for block in maps] == [(5, 4, 16, 16), (5, 6, 8, 8), (5, 6, 8, 8)]
+    torch.testing.assert_close(maps[-1].mean(dim=(2, 3)), small.penultimate(images))
+    torch.testing.assert_close(small.head(small.penultimate(images)), small(images))
+
+
+def test_later_layers_leave_earlier_maps_alone(small):
+    images = torch.rand(1, 3, 8, 8)
+    first = small.features[2](small.features[1](small.features[0](images)))
+    torch.testing.assert_close(small.blocks(images)[0], first)
 
 
 def test_looking_at_the_blocks_leaves_the_images_alone(small):
@@ -52,6 +61,14 @@ def test_looking_at_the_blocks_leaves_the_images_alone(small):
 def test_a_list_that_describes_no_network_is_refused(layers):
     with pytest.raises(ValueError, match=r"layer|width|class"):
         VGG(layers)
+
+
+def test_images_that_it_cannot_read_are_refused(small):
+    for method in (small, small.penultimate, small.blocks):
+        with pytest.raises(ValueError, match=r"\(N, 3, H, W\), not of shape \(2, 1, 8, 8\)"):
+            method(torch.rand(2, 1, 8, 8))
+        with pytest.raises(ValueError, match=r"uint8.*standardize"):
+            method(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
 
 
 def test_a_dropout_outside_its_range_is_refused():
@@ -85,7 +102,7 @@ def lay_checkpoint(torch_home, **changes):
 def test_imagenets_weights_are_taken_from_torch_home(torch_home):
     """The real path: torchvision finds the checkpoint, and every tensor lands in its place."""
     expected = lay_checkpoint(torch_home)
-    network = vgg.imagenet_vgg16()
+    network = vgg.load("vgg16")
     assert not network.training
     assert count_parameters(network) == 138_357_544
     state = network.state_dict()
@@ -103,24 +120,35 @@ def test_imagenets_weights_are_taken_from_torch_home(torch_home):
 def test_a_checkpoint_of_other_shapes_is_an_error(torch_home):
     lay_checkpoint(torch_home, **{"classifier.6.weight": (5, 4096)})
     with pytest.raises(RuntimeError, match="size mismatch"):
-        vgg.imagenet_vgg16()
+        vgg.load("vgg16")
+
+
+def test_a_probe_on_imagenets_features_moves_none_of_its_weights(torch_home):
+    """As the chapter does it: without the last layer, frozen, a linear layer of 20,485 numbers on top."""
+    lay_checkpoint(torch_home)
+    network = vgg.load("vgg16")
+    network.classifier = network.classifier[:-1]
+    before = copy_weights(network)
+    model = nn.Sequential(Frozen(network), nn.Linear(4096, 5))
+    assert count_parameters(model) == 20_485
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        loss = nn.functional.cross_entropy(model.train()(torch.rand(1, 3, 32, 32)), torch.tensor([1]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert changed_values(before, network) == 0
 
 
 def test_without_checkpoint_and_server_there_is_no_imagenet(torch_home, monkeypatch):
-    asked = []
+    def refuse(*arguments):
+        raise fetching.NoSource("no network")
 
-    def refuse(url, timeout, **options):
-        asked.append((url, timeout))
-        raise vgg.requests.ConnectionError("no network")
-
-    monkeypatch.setattr(vgg.requests, "head", refuse)
-    assert vgg.imagenet_vgg16(timeout=1) is None
-    assert asked == [("https://download.pytorch.org/models/vgg16-397923af.pth", 1)]
-    assert list(torch_home.iterdir()) == []
+    monkeypatch.setattr(fetching, "fetch", refuse)
+    with pytest.raises(DataError, match=r"VGG16.*no network"):
+        vgg.load("vgg16")
 
 
-def test_a_server_that_says_no_gives_no_imagenet(torch_home, monkeypatch):
-    refused = vgg.requests.Response()
-    refused.status_code = 403
-    monkeypatch.setattr(vgg.requests, "head", lambda *arguments, **options: refused)
-    assert vgg.imagenet_vgg16() is None
+def test_another_name_is_refused():
+    with pytest.raises(DataError, match="unknown weights 'vgg19'"):
+        vgg.load("vgg19")

@@ -97,9 +97,9 @@ def cached_features(
 ) -> Tensor:
     """Return `compute_features`, from a file where the same were computed before.
 
-    The file's name is a checksum of all that the features depend on: weights, pixels, transform, method
-    and device. Labels are no part of it. A folder that cannot be written is no error; nothing is kept
-    then.
+    The file's name is a checksum of all that the features depend on: weights, pixels, transform, method,
+    device and whether autocast is on. Labels are no part of it. A folder that cannot be written is no
+    error; nothing is kept then.
 
     Args:
         model: see `compute_features`, like the arguments that follow.
@@ -131,7 +131,9 @@ def _key(model: nn.Module, extract: Extract, split: Split, transform: Transform)
             "or an object whose repr names its settings"
         )
     name = getattr(extract, "__qualname__", type(extract).__qualname__)
-    digest = hashlib.sha256(f"{name} {description} {device_of(model)}".encode())
+    device = device_of(model)
+    precision = torch.is_autocast_enabled(device.type)
+    digest = hashlib.sha256(f"{name} {description} {device} {precision}".encode())
     for key, tensor in sorted(model.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
