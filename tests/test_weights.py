@@ -87,6 +87,19 @@ def test_views_stay_in_range_and_differ(images):
     assert not torch.equal(views, other)
 
 
+def test_one_square_of_each_image_is_hidden():
+    images = torch.full((200, 3, 32, 32), 200, dtype=torch.uint8)
+    augment = recipe.hiding(12, lambda images, generator: images)
+    seen = augment(images, torch.Generator().manual_seed(0))
+    hidden = seen != 200
+    assert (seen[hidden] == recipe.GRAY).all()
+    heights = hidden[:, 0].any(dim=2).sum(dim=1)
+    widths = hidden[:, 0].any(dim=1).sum(dim=1)
+    assert torch.equal(heights * widths, hidden[:, 0].sum(dim=(1, 2)))
+    assert heights.max() == widths.max() == 12
+    assert heights.min() >= 6
+
+
 def test_partners_that_agree_have_the_smaller_loss():
     codes = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
     agree = recipe.contrastive_loss(codes.repeat(2, 1), 0.2)

@@ -15,7 +15,7 @@ from dlbook import models
 from dlbook.models.vgg import VGG
 
 VGG_CIFAR10 = Path(__file__).with_name("vgg_cifar10.safetensors")
-VGG_CIFAR10_SHA256 = ""
+VGG_CIFAR10_SHA256 = "d5b008cca54f2bfac161d10ba90a5fbd070c201cf0dfc2ab26a9a53139858dd8"
 
 
 class WeightsError(Exception):
