@@ -27,10 +27,10 @@ export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book preview verify-site publication push-branches check-device pull-request check-links pytest merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview verify-site publication push-branches check-device pull-request rehearse-notebooks check-links pytest merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's CPU builds)
 
@@ -76,6 +76,9 @@ check-device: $(READY) ## say what the chapters will be computed on; fail if DLB
 pull-request: $(READY) ## build with the published outputs where there are some
 	$(CACHE_TOOL) merge || echo "no published outputs: everything is executed"
 	DLBOOK_PREVIEW=1 $(BUILD)
+
+rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
+	$(BIN)/python book/_ext/rehearse_notebooks.py $(NOTEBOOKS)
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck

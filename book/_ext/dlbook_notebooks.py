@@ -6,7 +6,6 @@ Jupyter Book's own Colab button leads to the ``.md`` file, which Colab cannot op
 
 import ast
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -86,10 +85,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir).parent / "notebooks"
     found = repository(Path(app.srcdir))
-    # A rehearsal installs from a repository on its own disk.
-    fetched_from = os.environ.get("DLBOOK_GIT") or (
-        f"https://github.com/{'/'.join(found)}" if found else None
-    )
+    fetched_from = f"https://github.com/{'/'.join(found)}" if found else None
     glued, sources = glued_texts(app), references(app)
     elsewhere = {f"{doc}.md::{key}": text for doc, texts in glued.items() for key, text in texts.items()}
     written = set()

@@ -1,0 +1,123 @@
+"""Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
+
+Each notebook gets a new environment that holds what Colab's holds, in the locked versions. It is run as it
+is published; git alone is told to take the repository's GitHub address for this checkout. Run as a program
+by `make rehearse-notebooks`.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = Path("_build/notebooks")
+ON_COLAB = (
+    "filelock ipykernel matplotlib nbclient numpy opencv-python pillow pip requests "
+    "scikit-image scikit-learn torch torchvision tqdm"
+).split()
+INSTALLED_FROM = re.compile(r"dlbook @ (?P<what>git\+(?P<repository>[^\s@]+)@(?P<commit>[0-9a-f]{40}))")
+
+
+class RehearsalError(Exception):
+    """A notebook does not do on another machine what it should; the message says what it did."""
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a program, and return what it printed.
+
+    Raises:
+        RehearsalError: it failed; the message ends with the last that it said.
+    """
+    finished = subprocess.run(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if finished.returncode:
+        said = "\n".join(finished.stdout.splitlines()[-40:])
+        raise RehearsalError(f"{' '.join(map(str, command))} failed:\n{said}")
+    return finished.stdout
+
+
+def new_environment(folder: Path) -> Path:
+    """Make an environment with what Colab has, and return its folder of programs."""
+    uv = Path(sys.executable).parent / "uv"
+    builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
+    locks = [f"--constraints={ROOT / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
+    run(uv, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder)
+    run(uv, "pip", "install", "--quiet", f"--python={folder}", *builds, *locks, *ON_COLAB)
+    return folder / "bin"
+
+
+def packages(programs: Path) -> set[str]:
+    """Return what is installed, as ``name==version`` or ``name @ origin``."""
+    return set(run(programs / "pip", "freeze", "--all").splitlines())
+
+
+def rehearse(notebook: Path, scratch: Path) -> str:
+    """Run one notebook in an environment of its own, and say how that went.
+
+    Args:
+        notebook: as the build wrote it.
+        scratch: an empty folder for the environment and the outputs.
+
+    Raises:
+        RehearsalError: the notebook installs nothing, fails, or changes what was there.
+    """
+    installs = INSTALLED_FROM.search(notebook.read_text(encoding="utf-8"))
+    if installs is None:
+        raise RehearsalError(
+            f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book"
+        )
+    programs = new_environment(scratch / "environment")
+    before = packages(programs)
+    copy = scratch / notebook.name
+    copy.write_bytes(notebook.read_bytes())
+    started = time.monotonic()
+    run(
+        *(programs / "jupyter-execute", "--inplace", copy),
+        PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
+        PYTHONPATH="",
+        JUPYTER_PREFER_ENV_PATH="1",
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"url.{ROOT.as_uri()}.insteadOf",
+        GIT_CONFIG_VALUE_0=installs["repository"],
+    )
+    seconds = time.monotonic() - started
+    after = packages(programs)
+    if f"dlbook @ {installs['what']}" not in after:
+        raise RehearsalError(f"{notebook} did not install {installs['what']}")
+    if gone := before - after:
+        raise RehearsalError(f"{notebook} replaced what was installed: {', '.join(sorted(gone))}")
+    run(programs / "pip", "check")
+    added = ", ".join(sorted(re.split(r"==| @ ", package)[0] for package in after - before))
+    return f"{notebook}: ran in {seconds:.0f} s; installed {added}; changed nothing that was there"
+
+
+def main() -> int:
+    """Rehearse the notebooks; 1 if any is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all that the build wrote")
+    names = parser.parse_args().notebook
+    paths = [NOTEBOOKS / f"{name}.ipynb" for name in names] or sorted(NOTEBOOKS.rglob("*.ipynb"))
+    absent = [str(path) for path in paths if not path.exists()] or ([] if paths else [str(NOTEBOOKS)])
+    if absent:
+        print(f"error: {', '.join(absent)} not there: run `make book`", file=sys.stderr)
+        return 1
+    failed = 0
+    for path in paths:
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                print(rehearse(path, Path(scratch)), flush=True)
+            except RehearsalError as error:
+                print(f"error: {error}", file=sys.stderr)
+                failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
