@@ -17,10 +17,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = Path("_build/notebooks")
-ON_COLAB = (
-    "filelock ipykernel matplotlib nbclient numpy opencv-python pillow pip requests "
-    "scikit-image scikit-learn torch torchvision tqdm"
-).split()
+ON_COLAB = [
+    "filelock",
+    "ipykernel",
+    "matplotlib",
+    "nbclient",
+    "numpy",
+    "opencv-python",
+    "pillow",
+    "pip",
+    "requests",
+    "scikit-image",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "tqdm",
+]
 INSTALLED_FROM = re.compile(r"dlbook @ (?P<what>git\+(?P<repository>[^\s@]+)@(?P<commit>[0-9a-f]{40}))")
 
 

@@ -1,0 +1,95 @@
+"""A notebook on another machine: it installs the book's package, runs, and changes nothing that was there."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import requests
+from conftest import ROOT
+from notebooks import Surroundings, to_notebook
+from small_book import FRONT_MATTER
+from test_workflows import git
+
+CHAPTER = (
+    FRONT_MATTER
+    + """
+# A chapter
+
+```{code-cell}
+from dlbook import data, metrics
+import torch
+
+print(data.__file__, torch.ones(1), metrics.accuracy(torch.eye(2), torch.tensor([0, 1])))
+```
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def package_index():
+    """pip builds the package with hatchling, which it has from the index."""
+    try:
+        requests.head("https://pypi.org/simple/hatchling/", timeout=20).raise_for_status()
+    except requests.RequestException as error:
+        pytest.skip(f"the package index does not answer: {error}")
+
+
+def checkout(folder: Path, **replaced: str) -> Path:
+    """Make a repository with this one's package and scripts, and a notebook that installs it from GitHub."""
+    for name in ("src", "book/_ext"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (
+        ROOT / "pyproject.toml",
+        ROOT / "README.md",
+        ROOT / "LICENSE",
+        *ROOT.glob("requirements*.txt"),
+    ):
+        shutil.copy(path, folder)
+    project = folder / "pyproject.toml"
+    for before, after in replaced.items():
+        assert f'"{before}>=' in project.read_text()
+        project.write_text(project.read_text().replace(f'"{before}>=', f'"{after}'))
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A book")
+    return folder
+
+
+def write_notebook(folder: Path, repository: str | None) -> None:
+    around = Surroundings("cnn/one", "", {}, {})
+    notebook = to_notebook(CHAPTER, around, repository, git(folder, "rev-parse", "HEAD"))
+    path = folder / "_build" / "notebooks" / "cnn" / "one.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def rehearse(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, folder / "book" / "_ext" / "rehearse_notebooks.py"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.usefixtures("package_index")
+def test_a_notebook_installs_the_package_and_nothing_that_is_there(tmp_path):
+    write_notebook(checkout(tmp_path), "https://github.com/someone/book")
+    told = rehearse(tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "installed dlbook" in told.stdout
+    assert "torch" not in told.stdout
+
+
+@pytest.mark.usefixtures("package_index")
+def test_a_package_that_wants_another_version_of_what_is_there_is_refused(tmp_path):
+    write_notebook(checkout(tmp_path, tqdm="tqdm<4.60,>="), "https://github.com/someone/book")
+    told = rehearse(tmp_path)
+    assert told.returncode == 1
+    assert "No module named 'dlbook'" in told.stderr
+
+
+def test_a_notebook_that_installs_nothing_is_refused(tmp_path):
+    write_notebook(checkout(tmp_path), None)
+    told = rehearse(tmp_path)
+    assert told.returncode == 1
+    assert "installs nothing" in told.stderr
