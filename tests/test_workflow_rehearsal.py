@@ -1,0 +1,154 @@
+"""Each workflow's steps in order, in fresh clones: what would be deployed, pushed, kept and reported."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT
+from small_book import CELL, FRONT_MATTER
+from small_github import GitHub, Run, git
+
+CODE = """from dlbook import results
+from dlbook.data import Source
+source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
+results.require(results.record("accuracy", 0.9, ".0%", source), at_least={floor})
+print("{note}")
+"""
+TOC = "format: jb-book\nroot: index\nchapters:\n- file: cnn/one\n- file: cnn/two\n"
+TEST = """from pathlib import Path
+
+
+def test_the_site_is_there():
+    assert Path("_build/html/cnn/one.html").exists()
+"""
+
+
+class Maintainer:
+    """Somebody with a clone, who pushes: this repository, with two short chapters in place of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "executed.log"
+        caches = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"), "RUFF_CACHE_DIR": str(ROOT / ".ruff_cache")}
+        runner = {"DLBOOK_DATA": str(folder / "data"), "DLBOOK_DEVICE": "cpu", "EXECUTED_LOG": str(self.log)}
+        self.github = GitHub(folder, runner | caches)
+        self.clone = folder / "clone"
+        git(folder, "clone", "-q", str(self.github.origin), "clone")
+        for name in git(ROOT, "ls-files").splitlines():
+            if not name.startswith(("tests/", "book/cnn/", "book/about/")) and (ROOT / name).exists():
+                target = self.clone / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, target)
+        (self.clone / "_toc.yml").write_text(TOC)
+        (self.clone / "book" / "index.md").write_text("# Index\n")
+        (self.clone / "book" / "cnn").mkdir()
+        (self.clone / "tests").mkdir()
+        (self.clone / "tests" / "test_small.py").write_text(TEST)
+
+    def push(self, **notes: str) -> str:
+        """Push chapters that print a note each; the note ``broken`` breaks its chapter's promise."""
+        for name, note in notes.items():
+            code = CODE.format(note=note, floor=0.95 if note == "broken" else 0.8)
+            page = f"{FRONT_MATTER}\n# Chapter {name}\n{CELL % (code, name + chr(10))}"
+            (self.clone / "book" / "cnn" / f"{name}.md").write_text(page)
+        git(self.clone, "add", "-A")
+        git(self.clone, "commit", "-qm", "Change")
+        git(self.clone, "push", "-q", "origin", "HEAD:main")
+        return git(self.clone, "rev-parse", "HEAD")
+
+    def run(self, workflow: str, gpu_runner: str = "") -> tuple[Run, list[str]]:
+        """Let GitHub run a workflow; return what it did, and the chapters that executed."""
+        self.log.write_text("")
+        run = self.github.run(workflow, gpu_runner)
+        return run, sorted(self.log.read_text().split())
+
+    def listed(self, branch: str) -> list[str]:
+        return git(self.github.origin, "ls-tree", "-r", "--name-only", branch).splitlines()
+
+    def branches(self) -> dict[str, str]:
+        lines = git(self.github.origin, "for-each-ref", "--format=%(refname:short) %(objectname)")
+        return dict(line.split() for line in lines.splitlines())
+
+    def deployed(self, name: str) -> str:
+        return (self.github.artifacts["github-pages"] / name).read_text()
+
+
+@pytest.fixture
+def maintainer(tmp_path) -> Maintainer:
+    return Maintainer(tmp_path)
+
+
+def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer):
+    first = maintainer.push(one="first", two="first")
+    run, executed = maintainer.run("publish")
+    assert set(run.outcomes.values()) == {"success"}, run.said
+    assert executed == ["one", "two"]
+    assert run.left_out == {"actions/setup-python", "actions/cache ~/.cache/dlbook", "actions/deploy-pages"}
+    site = maintainer.github.artifacts["github-pages"]
+    for name in ("index.html", "cnn/one.html", "results.json", "execution-cache.tar.gz", "_static"):
+        assert (site / name).exists(), name
+    assert f'<meta name="dlbook-commit" content="{first}"' in maintainer.deployed("cnn/one.html")
+    assert maintainer.listed("notebooks") == ["cnn/one.ipynb", "cnn/two.ipynb"]
+    assert maintainer.listed("binder") == sorted(path.name for path in (ROOT / "binder").iterdir())
+    assert maintainer.branches()["main"] == first
+    for name in maintainer.listed("notebooks"):
+        page = BeautifulSoup(maintainer.deployed(name.replace(".ipynb", ".html")), "html.parser")
+        addresses = [str(link["href"]) for link in page.select("a[href]")]
+        assert f"https://github.com/someone/book/raw/notebooks/{name}" in addresses
+        assert f"@{first}" in git(maintainer.github.origin, "show", f"notebooks:{name}")
+
+    # A promise breaks: nobody sees it, and the chapter that went well is kept.
+    before = maintainer.branches()
+    maintainer.push(one="second", two="broken")
+    run, executed = maintainer.run("publish")
+    assert executed == ["one"]
+    assert run.outcomes == {"build": "failure", "deploy": "skipped", "branches": "skipped"}
+    assert run.failed == ["Execute what changed, and build"]
+    assert run.done[-1] == "Keep the executed chapters, also when one failed"
+    assert "first" in maintainer.deployed("cnn/one.html")
+    assert {**maintainer.branches(), "main": ""} == {**before, "main": ""}
+
+    # Mended: the other chapter is not executed again, and Binder's image stays.
+    maintainer.push(two="third")
+    run, executed = maintainer.run("publish")
+    assert set(run.outcomes.values()) == {"success"}, run.said
+    assert executed == ["two"]
+    assert "second" in maintainer.deployed("cnn/one.html")
+    assert maintainer.branches()["binder"] == before["binder"]
+    assert maintainer.branches()["notebooks"] != before["notebooks"]
+
+
+def test_a_gpu_that_is_not_there_stops_publishing_before_anything_is_computed(maintainer):
+    maintainer.push(one="first", two="first")
+    run, executed = maintainer.run("publish", gpu_runner="our-gpu")
+    assert run.failed == ["Check that the expected device is there"]
+    assert executed == []
+    assert "cuda was expected" in run.said
+    assert list(maintainer.branches()) == ["main"]
+
+
+def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
+    maintainer.push(one="first", two="first")
+    before = maintainer.branches()
+    run, executed = maintainer.run("pull-request")
+    assert run.outcomes == {"check": "success"}, run.said
+    assert "no published outputs" in run.said
+    assert executed == ["one", "two"]
+    assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
+    assert "github-pages" not in maintainer.github.artifacts
+    assert maintainer.branches() == before
+
+
+def test_the_weekly_build_reports_when_it_fails_and_only_then(maintainer):
+    reports = maintainer.github.folder / "gh.log"
+    maintainer.push(one="first", two="first")
+    run, executed = maintainer.run("weekly")
+    assert run.outcomes == {"build": "success", "report": "skipped"}, run.said
+    assert run.left_out == {"actions/setup-python", "make lock"}
+    assert executed == ["one", "two"]
+    assert not reports.exists()
+    maintainer.push(two="broken")
+    run, _ = maintainer.run("weekly")
+    assert run.outcomes == {"build": "failure", "report": "success"}, run.said
+    assert "issue create --title The weekly build fails" in reports.read_text()
+    assert "https://github.com/someone/book/actions/runs/2" in reports.read_text()
