@@ -27,7 +27,7 @@ export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book preview verify-site publication push-branches check-device pull-request rehearse-notebooks check-links pytest merge-cache export-cache test lint lint-workflows serve benchmark lock clean clean-cache clean-all
+.PHONY: help env book preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test lint lint-workflows serve benchmark lock clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,7 @@ verify-site: $(READY) ## say what is wrong with the built site, as publishing do
 	$(BIN)/python book/_ext/verify_site.py
 
 publication: $(READY) ## lay out in _build/publication what publishing puts on the site and on the branches
+	rm -rf _build/publication
 	$(CACHE_TOOL) export _build/publication/site/execution-cache.tar.gz
 	cp -r _build/html/. _build/results.json _build/publication/site
 	mkdir -p _build/publication/branches
@@ -76,6 +77,9 @@ check-device: $(READY) ## say what the chapters will be computed on; fail if DLB
 pull-request: $(READY) ## build with the published outputs where there are some
 	$(CACHE_TOOL) merge || echo "no published outputs: everything is executed"
 	DLBOOK_PREVIEW=1 $(BUILD)
+
+list-changes: $(READY) ## say which pages the last commit changed, and which chapters the build executed anew
+	$(BIN)/python book/_ext/list_changes.py
 
 rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
 	$(BIN)/python book/_ext/rehearse_notebooks.py $(NOTEBOOKS)

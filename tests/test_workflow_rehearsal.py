@@ -129,11 +129,15 @@ def test_a_gpu_that_is_not_there_stops_publishing_before_anything_is_computed(ma
 
 def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     maintainer.push(one="first", two="first")
+    maintainer.push(two="second")
     before = maintainer.branches()
     run, executed = maintainer.run("pull-request")
     assert run.outcomes == {"check": "success"}, run.said
     assert "no published outputs" in run.said
     assert executed == ["one", "two"]
+    summary = (maintainer.github.folder / "summary.md").read_text()
+    assert "changes\n\n- book/cnn/two.md\n\n" in summary
+    assert "anew\n\n- one\n- two\n" in summary
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before
