@@ -16,7 +16,9 @@ results.require(results.record("accuracy", 0.9, ".0%", source), at_least={floor}
 print("{note}")
 """
 TOC = "format: jb-book\nroot: index\nchapters:\n- file: cnn/one\n- file: cnn/two\n"
-TEST = """from pathlib import Path
+TEST = """\"\"\"A small test.\"\"\"
+
+from pathlib import Path
 
 
 def test_the_site_is_there():
@@ -151,7 +153,8 @@ def test_the_weekly_build_reports_when_it_fails_and_only_then(maintainer):
     assert run.left_out == {"actions/setup-python", "make lock"}
     assert executed == ["one", "two"]
     assert not reports.exists()
-    maintainer.push(two="broken")
+    (maintainer.clone / "_toc.yml").write_text(TOC + "- file: cnn/gone\n")
+    maintainer.push()
     run, _ = maintainer.run("weekly")
     assert run.outcomes == {"build": "failure", "report": "success"}, run.said
     assert "issue create --title The weekly build fails" in reports.read_text()
