@@ -12,8 +12,7 @@ from torchvision.transforms import v2
 from dlbook import reconstruction, runtime, subspaces
 from dlbook.data import Split
 from dlbook.models.autoencoder import Autoencoder
-from dlbook.reconstruction import DivergedError
-from dlbook.training import Recipe, make_optimizer
+from dlbook.training import DivergedError, Recipe, make_optimizer, outputs
 
 RECIPE = Recipe(epochs=3, batch_size=32, peak_learning_rate=1e-2, weight_decay=0.0)
 scale = v2.ToDtype(torch.float32, scale=True)
@@ -140,8 +139,8 @@ def test_the_best_epoch_is_kept(two_classes):
 def test_evaluation_uses_fixed_statistics_and_restores_the_mode(two_classes):
     """With batch norm in training mode, an image's error would depend on what else is in its batch."""
     model = Autoencoder((16, 8, 3), batch_norm=True).train()
-    together = reconstruction.reconstruct(model, two_classes, scale)
-    alone = torch.cat([reconstruction.reconstruct(model, two_classes[i : i + 1], scale) for i in range(5)])
+    together = outputs(model, two_classes, scale)
+    alone = torch.cat([outputs(model, two_classes[i : i + 1], scale) for i in range(5)])
     torch.testing.assert_close(together[:5], alone)
     assert together.shape == two_classes.images.shape
     assert model.training
@@ -149,7 +148,7 @@ def test_evaluation_uses_fixed_statistics_and_restores_the_mode(two_classes):
 
 def test_evaluation_agrees_with_numpy(two_classes):
     model = small()
-    restored = reconstruction.reconstruct(model, two_classes, scale).numpy()
+    restored = outputs(model, two_classes, scale).numpy()
     expected = ((restored - two_classes.images.numpy() / 255) ** 2).mean()
     assert reconstruction.evaluate(model, two_classes, scale) == pytest.approx(expected, rel=1e-6)
 
@@ -169,7 +168,7 @@ def test_an_error_of_nan_stops_training(two_classes: Split):
     def poisoned(images):
         return scale(images) + float("nan")
 
-    with pytest.raises(DivergedError, match="nan in epoch 1: lower the learning rate"):
+    with pytest.raises(DivergedError, match="nan at step 1: lower the learning rate"):
         reconstruction.fit(small(), two_classes, two_classes, RECIPE, poisoned)
 
 

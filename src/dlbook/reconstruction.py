@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,10 +11,8 @@ from dlbook import runtime
 from dlbook.data import Split, batches
 from dlbook.data.batches import Transform
 from dlbook.metrics import reconstruction_error
-from dlbook.models import copy_weights, device_of
-from dlbook.training import DivergedError, Recipe, make_optimizer
-
-_EVALUATION_BATCH = 1000
+from dlbook.models import copy_weights
+from dlbook.training import Recipe, make_optimizer, outputs, require_finite, train_epoch
 
 
 @dataclass
@@ -59,7 +56,7 @@ def fit(
         What happened, epoch by epoch.
 
     Raises:
-        DivergedError: the loss became infinite or NaN; the message names the epoch.
+        DivergedError: the loss became infinite or NaN; the message names the step.
         ValueError: the recipe smooths labels, or every parameter of the model is frozen.
     """
     if recipe.label_smoothing:
@@ -72,17 +69,12 @@ def fit(
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
     for epoch in runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch"):
-        model.train()
-        losses = []
-        for images, _ in batches(train, recipe.batch_size, transform, generator):
-            loss = F.mse_loss(model(images), images)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.detach())
-        _note_epoch(history, torch.stack(losses).tolist(), evaluate(model, validation, transform))
-        history.seconds.append(time.perf_counter() - start)
+        train_batches = batches(train, recipe.batch_size, transform, generator)
+        losses = train_epoch(model, train_batches, _squared_error, optimizer, schedule, recipe.bfloat16)
+        require_finite(losses, steps_before=len(history.step_losses))
+        error = evaluate(model, validation, transform)
+        require_finite([error], steps_before=len(history.step_losses) + len(losses) - 1)
+        _note_epoch(history, losses, error, time.perf_counter() - start)
         if history.best_epoch == epoch:
             best = copy_weights(model)
     model.load_state_dict(best)
@@ -90,36 +82,20 @@ def fit(
     return history
 
 
-def _note_epoch(history: History, losses: list[float], validation_error: float) -> None:
-    mean = sum(losses) / len(losses)
-    total = mean + validation_error
-    if total - total != 0:  # true for NaN and for both infinities
-        raise DivergedError(
-            f"the error became {total} in epoch {len(history.train_error) + 1}: lower the learning rate, "
-            "or look for NaN and wrong scales in the images"
-        )
+def _squared_error(output: Tensor, images: Tensor, _: Tensor) -> Tensor:
+    return F.mse_loss(output, images)
+
+
+def _note_epoch(history: History, losses: list[float], validation_error: float, seconds: float) -> None:
     history.step_losses += losses
-    history.train_error.append(mean)
+    history.train_error.append(sum(losses) / len(losses))
     history.validation_error.append(validation_error)
-
-
-@torch.no_grad()
-def reconstruct(model: nn.Module, split: Split, transform: Transform) -> Tensor:
-    """Return the model's reconstructions (N, C, H, W) float32 on the CPU, in evaluation mode.
-
-    The model keeps the mode it was in.
-    """
-    was_training = model.training
-    model.eval()
-    on_device = split.to(device_of(model))
-    parts = [model(images).float().cpu() for images, _ in batches(on_device, _EVALUATION_BATCH, transform)]
-    model.train(was_training)
-    return torch.cat(parts)
+    history.seconds.append(seconds)
 
 
 def evaluate(model: nn.Module, split: Split, transform: Transform) -> float:
     """Return the mean squared error per pixel, on the scale that ``transform`` gives the images."""
-    return reconstruction_error(transform(split.images).cpu(), reconstruct(model, split, transform))
+    return reconstruction_error(transform(split.images).cpu(), outputs(model, split, transform))
 
 
 def fit_seeds(

@@ -1,5 +1,6 @@
 """One training loop for the whole book, and the evaluation that goes with it."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
 
 _EVALUATION_BATCH = 1000
+BatchLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class DivergedError(RuntimeError):
@@ -163,15 +165,19 @@ def fit(
     train, validation = train.to(device), validation.to(device)
     optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
     train_transform = _after(augment, transform, generator)
+
+    def loss_of(logits: Tensor, _: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
     epochs = runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
     for epoch in epochs:
         train_batches = batches(train, recipe.batch_size, train_transform, generator)
-        losses = _train_epoch(model, train_batches, optimizer, schedule, recipe)
-        _require_finite(losses, steps_before=len(history.step_losses))
+        losses = train_epoch(model, train_batches, loss_of, optimizer, schedule, recipe.bfloat16)
+        require_finite(losses, steps_before=len(history.step_losses))
         evaluation = evaluate(model, validation, transform)
-        _require_finite([evaluation.loss], steps_before=len(history.step_losses) + len(losses) - 1)
+        require_finite([evaluation.loss], steps_before=len(history.step_losses) + len(losses) - 1)
         _note_epoch(history, losses, evaluation, time.perf_counter() - start)
         if history.best_epoch == epoch:
             best = copy_weights(model)
@@ -188,20 +194,30 @@ def _after(augment: Augment | None, transform: Transform, generator: torch.Gener
     return lambda images: transform(augment(images, generator))
 
 
-def _train_epoch(
+def train_epoch(
     model: nn.Module,
     train_batches: Iterable[tuple[Tensor, Tensor]],
+    loss_of: BatchLoss,
     optimizer: Optimizer,
     schedule: LRScheduler,
-    recipe: Recipe,
+    bfloat16: bool = False,
 ) -> list[float]:
-    """Take one step a batch; return the losses, read from the device once at the end."""
+    """Take one step a batch; return the losses, read from the device once at the end.
+
+    Args:
+        model: trained in place, in training mode.
+        train_batches: transformed images with their labels, as `dlbook.data.batches` yields them.
+        loss_of: from the model's float32 output, the images and the labels of a batch to its loss.
+        optimizer: of the model's parameters; see `make_optimizer`.
+        schedule: of the optimizer's learning rate, by the step.
+        bfloat16: see `Recipe`.
+    """
     model.train()
     losses = []
     for images, labels in train_batches:
-        with runtime.autocast(recipe.bfloat16):
-            logits = model(images).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        with runtime.autocast(bfloat16):
+            output = model(images).float()
+        loss = loss_of(output, images, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -210,9 +226,10 @@ def _train_epoch(
     return torch.stack(losses).tolist()
 
 
-def _require_finite(losses: list[float], steps_before: int) -> None:
+def require_finite(losses: Iterable[float], steps_before: int) -> None:
+    """Raise `DivergedError` for the first loss that is infinite or NaN, with the number of its step."""
     for number, loss in enumerate(losses, start=steps_before + 1):
-        if loss - loss != 0:  # true for NaN and for both infinities
+        if not math.isfinite(loss):
             raise DivergedError(
                 f"the loss became {loss} at step {number}: lower the learning rate, "
                 "or look for NaN and wrong scales in the images"
@@ -228,17 +245,22 @@ def _note_epoch(history: History, losses: list[float], evaluation: Evaluation, s
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Split, transform: Transform) -> Evaluation:
-    """Return the model's logits on a split, in evaluation mode: dropout off, statistics fixed.
+def outputs(model: nn.Module, split: Split, transform: Transform) -> Tensor:
+    """Return what the model puts out for each image, float32 on the CPU, in evaluation mode.
 
-    The model keeps the mode it was in.
+    Dropout is off and statistics are fixed. The model keeps the mode it was in.
     """
     was_training = model.training
     model.eval()
     on_device = split.to(device_of(model))
-    logits = [model(images) for images, _ in batches(on_device, _EVALUATION_BATCH, transform)]
+    parts = [model(images) for images, _ in batches(on_device, _EVALUATION_BATCH, transform)]
     model.train(was_training)
-    return Evaluation(torch.cat(logits).float().cpu(), split.labels.cpu())
+    return torch.cat(parts).float().cpu()
+
+
+def evaluate(model: nn.Module, split: Split, transform: Transform) -> Evaluation:
+    """Return the model's logits on a split, as `outputs` computes them."""
+    return Evaluation(outputs(model, split, transform), split.labels.cpu())
 
 
 def fit_seeds(
