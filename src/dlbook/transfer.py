@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dlbook import runtime
 from dlbook.data import Split, batches
 from dlbook.data.batches import Transform
+from dlbook.data.files import draft
 from dlbook.models import device_of
 
 _BATCH = 64
@@ -115,11 +116,8 @@ def cached_features(
     with contextlib.suppress(OSError, KeyError, SafetensorError):
         return load_file(path)["features"]
     features = compute_features(model, extract, split, transform)
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        save_file({"features": features}, draft)
-        draft.replace(path)
+    with contextlib.suppress(OSError, SafetensorError), draft(path) as unfinished:
+        save_file({"features": features}, unfinished)
     return features
 
 
