@@ -75,6 +75,22 @@ def test_a_model_that_diverges_leaves_the_others_alone(two_classes):
     torch.testing.assert_close(runs[0].step_losses[0], runs[1].step_losses[0])
 
 
+def test_when_all_have_diverged_no_step_is_taken_in_vain(two_classes):
+    models, taken = networks(2), []
+    for model in models:
+        nn.init.constant_(model.first.weight, math.inf)
+
+    def transform(images):
+        taken.append(len(images))
+        return data.standardize(two_classes)(images)
+
+    runs = fit_together(models, two_classes, two_classes, transform, SGD, (0, 1), 5, 30)
+    steps = len(two_classes) // 30
+    assert taken.count(2 * 30) == steps
+    assert runs.step_losses.shape == (2, 5 * steps)
+    assert runs.step_losses.isnan().all()
+
+
 def test_the_accuracy_is_that_of_the_validation_split(two_classes):
     flipped = dataclasses.replace(two_classes, labels=1 - two_classes.labels)
     transform = data.standardize(two_classes)

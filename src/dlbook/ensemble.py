@@ -1,5 +1,6 @@
 """Train several networks of one architecture at the same time: one seed is one draw."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ def fit_together(
     """Train each model on its own order of the images, all of them in the same operations.
 
     The weights of all models are stacked along a new first axis, and `torch.vmap` maps the forward pass
-    over it. Each model takes the very steps that it would take alone, up to rounding.
+    over it. Each model takes the very steps that it would take alone, up to rounding. Once the losses of
+    all models are NaN, an epoch is the last.
 
     Args:
         models: of one architecture, already initialized; trained in place.
@@ -78,9 +80,17 @@ def fit_together(
             each.sum().backward()  # no network's loss depends on another's weights
             optimizer.step()
             losses.append(each.detach())
+        if each.isnan().all():  # so will every later loss be: the last biases are NaN
+            break
     accuracy = state.accuracy(validation.to(device), transform)
     state.unstack(models)
-    return Runs(torch.stack(losses, dim=1).cpu(), accuracy.cpu().double())
+    return Runs(_padded(losses, epochs * (len(train) // batch_size)), accuracy.cpu().double())
+
+
+def _padded(losses: list[Tensor], steps: int) -> Tensor:
+    """Return the losses (M, steps) on the CPU, NaN for the steps that were not worth taking."""
+    taken = torch.stack(losses, dim=1).cpu()
+    return F.pad(taken, (0, steps - taken.shape[1]), value=math.nan)
 
 
 def _batches(
