@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dlbook.data import cache, cifar, fetching, flowers, mnist, standins
+from dlbook.data import cache, cifar, fetching, flowers, mnist
 from dlbook.data.cache import Content
 from dlbook.data.dataset import DataError, Dataset, Source, checksum
 from dlbook.data.files import locked
@@ -163,6 +163,8 @@ def _standin(name: str, unreachable: Exception) -> Dataset:
             f"({unreachable}). Stand-ins are forbidden here (DLBOOK_STANDINS=never): connect this "
             "machine, or set DLBOOK_DATA to a folder that holds the data."
         ) from unreachable
+    from dlbook.data import standins  # here, as scikit-learn takes seconds to import
+
     return standins.load(name)
 
 
