@@ -8,6 +8,7 @@ from torch import nn
 from dlbook import models
 from dlbook.models.cnn import CNN
 from dlbook.models.mlp import MLP
+from dlbook.optimizers import MuonAdamW
 
 
 def test_the_chapters_network_has_the_published_size():
@@ -98,6 +99,16 @@ def test_the_stem_keeps_or_halves_the_image(stride):
     assert model.stem(torch.rand(1, 3, 32, 32)).shape == (1, 4, 32 // stride, 32 // stride)
 
 
+def test_pooling_inside_a_stage_lets_its_first_convolution_see_more():
+    model = CNN(4, ((5, 6), (7,)), stem_stride=1, stem_padding=0, pool_inside=True)
+    shapes = []
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape[1:])))
+    assert model(torch.rand(1, 3, 32, 32)).shape == (1, 10)
+    assert shapes == [(4, 30, 30), (5, 30, 30), (6, 15, 15), (7, 15, 15)]
+
+
 def test_the_cnn_refuses_what_it_cannot_build_or_read():
     with pytest.raises(ValueError, match="at least one stage"):
         CNN(stages=())
@@ -120,3 +131,13 @@ def test_training_flops_are_those_of_the_formula():
     assert flops == 2 * stem + 3 * (convolution + head)
     assert torch.equal(model.stem[1].running_mean, mean)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_steps_flops_are_those_of_the_iterations():
+    """Muon's five iterations on a matrix of 4×27 take three products each: A Aᵀ, its square, and with A."""
+    model = CNN(4, ((), (6,)), stem_stride=1)
+    adamw = torch.optim.AdamW(model.parameters())
+    assert models.step_flops(adamw) == 0
+    shapes = ((4, 27), (6, 36))
+    expected = sum(5 * 2 * (2 * rows**2 * columns + rows**3) for rows, columns in shapes)
+    assert models.step_flops(MuonAdamW(model.parameters(), lr=0.1, weight_decay=0)) == expected

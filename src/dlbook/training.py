@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from dlbook.data.augment import Augment
 from dlbook.data.batches import Transform
 from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
+from dlbook.optimizers import MuonAdamW
 
 _EVALUATION_BATCH = 1000
 BatchLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -35,8 +37,9 @@ class Recipe:
         batch_size: images a step.
         peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2019),
             in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
-        weight_decay: AdamW's (Loshchilov & Hutter, 2019).
+        weight_decay: AdamW's (Loshchilov & Hutter, 2019), or Muon's.
         label_smoothing: share of the target probability spread over all classes (0 to 1).
+        muon: step the filters of convolutions by Muon; see `dlbook.optimizers.MuonAdamW`.
         one_cycle: False keeps the learning rate at its peak from the first step to the last.
         bfloat16: compute the forward and backward pass in bfloat16 where the device has units for it
             (see `runtime.autocast`); the weights and the loss stay float32, and so does evaluation.
@@ -50,6 +53,7 @@ class Recipe:
     peak_learning_rate: float
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
+    muon: bool = False
     one_cycle: bool = True
     bfloat16: bool = False
 
@@ -121,12 +125,13 @@ class Evaluation:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimizer, LRScheduler]:
-    """Return AdamW for the trainable parameters and its schedule over ``steps`` steps."""
+    """Return the recipe's optimizer for the trainable parameters, and its schedule over ``steps`` steps."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
     rate = recipe.peak_learning_rate
-    optimizer = AdamW(trainable, lr=rate, weight_decay=recipe.weight_decay, fused=True)
+    kind = MuonAdamW if recipe.muon else partial(AdamW, fused=True)
+    optimizer = kind(trainable, lr=rate, weight_decay=recipe.weight_decay)
     if recipe.one_cycle:
         return optimizer, OneCycleLR(optimizer, rate, total_steps=steps)
     return optimizer, LambdaLR(optimizer, lambda step: 1.0)

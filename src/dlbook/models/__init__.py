@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -27,6 +28,20 @@ def training_flops(model: nn.Module, images: Tensor) -> float:
     with FlopCounterMode(display=False) as counter:
         model(images).sum().backward()
     return counter.get_total_flops() / len(images)
+
+
+def step_flops(optimizer: Optimizer) -> float:
+    """Return the floating-point operations of the products in one step of an optimizer; AdamW has none.
+
+    Args:
+        optimizer: its parameters move by one step, along gradients of 1.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.ones_like(parameter)
+    with FlopCounterMode(display=False) as counter:
+        optimizer.step()
+    return counter.get_total_flops()
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:

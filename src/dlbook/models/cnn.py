@@ -8,13 +8,18 @@ from torch import Tensor, nn
 
 
 def conv_block(
-    channels_in: int, channels_out: int, batch_norm: bool = True, stride: int = 1
+    channels_in: int,
+    channels_out: int,
+    batch_norm: bool = True,
+    stride: int = 1,
+    padding: int = 1,
+    pool: bool = False,
 ) -> nn.Sequential:
     """Return a convolution, batch normalization (Ioffe & Szegedy, 2015) if wanted, and GELU.
 
-    With stride 1 the kernel is 3×3 and the output as large as the input; with stride 2 it is 4×4, so
-    that neighboring patches overlap by half and no pixel is seen more often than another, and the output
-    has half the height and width. The GELU (Hendrycks & Gimpel, 2016) is a ReLU without the corner.
+    With stride 1 the kernel is 3×3; with stride 2 it is 4×4, so that neighboring patches overlap by half and
+    no pixel is seen more often than another, and the output has half the height and width. The GELU
+    (Hendrycks & Gimpel, 2016) is a ReLU without the corner.
 
     Args:
         channels_in: channels of the input.
@@ -22,19 +27,23 @@ def conv_block(
         batch_norm: whether to normalize; the convolution needs no bias then, as the normalization
             subtracts it again and has a shift of its own.
         stride: 1 or 2.
+        padding: zeros around the input. With 1, a stride of 1 keeps height and width.
+        pool: whether 2×2 max pooling follows the convolution, before the normalization.
     """
     convolution = nn.Conv2d(
-        channels_in, channels_out, kernel_size=stride + 2, stride=stride, padding=1, bias=not batch_norm
+        channels_in, channels_out, kernel_size=stride + 2, stride=stride, padding=padding, bias=not batch_norm
     )
+    pooling = [nn.MaxPool2d(2)] if pool else []
     normalization = [nn.BatchNorm2d(channels_out)] if batch_norm else []
-    return nn.Sequential(convolution, *normalization, nn.GELU())
+    return nn.Sequential(convolution, *pooling, *normalization, nn.GELU())
 
 
 class CNN(nn.Module):
     """A convolutional network: a stem, stages of convolutions with pooling between them, a linear layer.
 
-    Between two stages, 2×2 max pooling halves height and width. The largest response of each channel of
-    the last stage, wherever it is, goes to the linear layer.
+    2×2 max pooling halves height and width: between two stages, or in each stage behind its first
+    convolution, which then works at the higher resolution. The largest response of each channel of the last
+    stage, wherever it is, goes to the linear layer.
 
     Its parts have names: ``stem``, ``stages`` (one item a stage, its pooling included) and ``head``.
 
@@ -43,6 +52,8 @@ class CNN(nn.Module):
         stages: for each stage, the channels of its convolutions one after another. A stage may be empty:
             with ``()`` first, the stem alone sees the image at its own resolution.
         stem_stride: 1, or 2 to halve the image at once: a quarter of the work for what follows.
+        stem_padding: zeros around the image.
+        pool_inside: False pools between two stages, True in each stage behind its first convolution.
         batch_norm: whether every convolution is followed by batch normalization.
         class_count: number of logits.
         channels: of the images.
@@ -57,6 +68,8 @@ class CNN(nn.Module):
         stages: Sequence[Sequence[int]] = ((32,), (64,), (128, 128)),
         *,
         stem_stride: int = 2,
+        stem_padding: int = 1,
+        pool_inside: bool = False,
         batch_norm: bool = True,
         class_count: int = 10,
         channels: int = 3,
@@ -68,13 +81,14 @@ class CNN(nn.Module):
         if stem_stride not in (1, 2):
             raise ValueError(f"the stem's stride is 1 or 2, not {stem_stride}")
         self.channels = channels
-        self.stem = conv_block(channels, stem, batch_norm, stem_stride)
+        self.stem = conv_block(channels, stem, batch_norm, stem_stride, stem_padding)
         self.stages, width = nn.Sequential(), stem
         for number, stage in enumerate(stages):
-            pool = [nn.MaxPool2d(2)] if number > 0 else []
-            pairs = itertools.pairwise((width, *stage))
-            self.stages.append(nn.Sequential(*pool, *(conv_block(a, b, batch_norm) for a, b in pairs)))
-            width = (width, *stage)[-1]
+            blocks: list[nn.Module] = [nn.MaxPool2d(2)] if number > 0 and not pool_inside else []
+            for place, channels_out in enumerate(stage):
+                blocks.append(conv_block(width, channels_out, batch_norm, pool=pool_inside and place == 0))
+                width = channels_out
+            self.stages.append(nn.Sequential(*blocks))
         self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(width, class_count))
         # Channels last in memory: several times as fast on a CPU, and what a GPU's matrix units take.
         self.to(memory_format=torch.channels_last)

@@ -4,9 +4,10 @@ Run ``python -m dlbook.weights.train_vgg_cifar10 OUTPUT.safetensors``. About an 
 
 In the first of four phases, each step shows the network two random views of every image. It must name
 the class of both, and must recognize, among all views of the batch, which two are of one image (Chen et
-al., 2020). The second task keeps what tells images apart beyond the ten classes, which is what other tasks
-may need. The other phases are for the classes alone, on images that are shifted and mirrored, and in the
-third one partly hidden. The mean of the weights after these three is what is shipped (Izmailov et al., 2018).
+al., 2020). The second task is meant to keep what tells images apart beyond the ten classes, which is what
+other tasks may need. The other phases are for the classes alone, on images that are shifted and mirrored,
+and in the third one partly hidden. The mean of the weights after these three is what is shipped (Izmailov
+et al., 2018).
 """
 
 import argparse
