@@ -10,7 +10,7 @@ from conftest import ROOT
 from dlbook import data, models, training
 from dlbook.models.cnn import CNN
 
-TRAINING_IMAGES = 45_000
+TRAINING_IMAGES = 48_000
 
 
 def profiles():

@@ -109,6 +109,18 @@ def test_pooling_inside_a_stage_lets_its_first_convolution_see_more():
     assert shapes == [(4, 30, 30), (5, 30, 30), (6, 15, 15), (7, 15, 15)]
 
 
+def test_convolutions_that_start_as_the_identity_hand_on_what_they_take_in():
+    model = CNN(4, ((4, 6), (5,)), stem_stride=1, identity=True)
+    taken = torch.rand(2, 4, 16, 16)
+    for block in model.stages[0]:
+        handed_on = block[0](taken)
+        torch.testing.assert_close(handed_on[:, : taken.shape[1]], taken)
+        taken = handed_on
+    assert not torch.equal(taken[:, 4], taken[:, 5])
+    narrower = model.stages[1][1][0]
+    torch.testing.assert_close(narrower(taken), taken[:, :5])
+
+
 def test_the_cnn_refuses_what_it_cannot_build_or_read():
     with pytest.raises(ValueError, match="at least one stage"):
         CNN(stages=())
@@ -134,10 +146,10 @@ def test_training_flops_are_those_of_the_formula():
 
 
 def test_a_steps_flops_are_those_of_the_iterations():
-    """Muon's five iterations on a matrix of 4×27 take three products each: A Aᵀ, its square, and with A."""
+    """Muon's three iterations on a matrix of 4×27 take three products each: A Aᵀ, its square, and with A."""
     model = CNN(4, ((), (6,)), stem_stride=1)
     adamw = torch.optim.AdamW(model.parameters())
     assert models.step_flops(adamw) == 0
     shapes = ((4, 27), (6, 36))
-    expected = sum(5 * 2 * (2 * rows**2 * columns + rows**3) for rows, columns in shapes)
-    assert models.step_flops(MuonAdamW(model.parameters(), lr=0.1, weight_decay=0)) == expected
+    expected = sum(3 * 2 * (2 * rows**2 * columns + rows**3) for rows, columns in shapes)
+    assert models.step_flops(MuonAdamW(model.parameters(), lr=0.1)) == expected

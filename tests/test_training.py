@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 from typing import Any
 
 import jupytext
@@ -48,14 +49,20 @@ def test_fit_and_the_loop_in_the_chapter_give_the_same_losses(two_classes, stand
     assert losses == pytest.approx(history.step_losses, abs=1e-6)
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing():
-    optimizer, schedule = training.make_optimizer(MLP(SIZES), RECIPE, steps=100)
+def learning_rates(recipe, steps=100):
+    """Return the learning rate of each step."""
+    optimizer, schedule = training.make_optimizer(MLP(SIZES), recipe, steps)
     rates = []
-    for _ in range(100):
+    for _ in range(steps):
         rates.append(schedule.get_last_lr()[0])
         optimizer.step()
-        if len(rates) < 100:
+        if len(rates) < steps:
             schedule.step()
+    return rates
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing():
+    rates = learning_rates(RECIPE)
     assert rates[0] == pytest.approx(RECIPE.peak_learning_rate / 25)
     assert rates.index(max(rates)) == 29
     assert max(rates) == pytest.approx(RECIPE.peak_learning_rate)
@@ -162,15 +169,15 @@ def test_progress_shows_in_a_terminal(two_classes, standardize, capsys, monkeypa
 
 
 def test_without_the_cycle_the_learning_rate_stays():
-    optimizer, schedule = training.make_optimizer(
-        MLP(SIZES), dataclasses.replace(RECIPE, one_cycle=False), steps=100
-    )
-    rates = set()
-    for _ in range(100):
-        rates.add(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-    assert rates == {RECIPE.peak_learning_rate}
+    rates = learning_rates(dataclasses.replace(RECIPE, one_cycle=False))
+    assert set(rates) == {RECIPE.peak_learning_rate}
+
+
+def test_a_linear_schedule_falls_by_the_same_amount_each_step():
+    rates = learning_rates(dataclasses.replace(RECIPE, anneal="linear"))
+    peak = rates.index(max(rates))
+    falls = [before - after for before, after in itertools.pairwise(rates[peak:])]
+    assert falls == pytest.approx([RECIPE.peak_learning_rate / len(falls)] * len(falls), rel=1e-3)
 
 
 def test_only_training_images_are_augmented(two_classes):

@@ -14,18 +14,31 @@ class MuonAdamW(AdamW):
     Muon averages the gradients of a weight matrix over the steps, as momentum does, and then sets all
     singular values of that average to about 1: it goes equally far in every direction that the gradients
     name, however faintly. A bank of filters (O, C, K, K) is a matrix here, with a row of C K² weights for
-    each filter. The step is scaled to the root mean square that AdamW's has, so that both share one learning
-    rate (Liu et al., *Muon is scalable for LLM training*, 2025).
+    each filter.
+
+    Before each step a bank is scaled to the Frobenius norm √O. Where C K² ≥ O, the step has about this norm
+    too, times the learning rate: so the rate says by which share of their length filters move. The scaling is
+    for filters whose scale a normalization takes out again, and it stands in for weight decay. It comes from
+    airbench94 (Jordan, 2024), like the momentum and the number of iterations.
 
     Args:
         parameters: to train; those with four dimensions are filters.
-        lr: learning rate of both; a schedule changes it through ``param_groups``.
-        weight_decay: of the filters.
+        lr: AdamW's learning rate; a schedule changes it through ``param_groups``, and Muon's with it.
+        filter_rate: Muon's learning rate as a multiple of AdamW's.
         momentum: Muon's, below 1.
+        iterations: of the polynomial by which Muon sets the singular values.
+
+    Raises:
+        ValueError: no parameter has four dimensions.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, momentum: float = 0.9
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        filter_rate: float = 12.0,
+        momentum: float = 0.6,
+        iterations: int = 3,
     ) -> None:
         parameters = list(parameters)
         self.filters = [parameter for parameter in parameters if parameter.ndim == 4]
@@ -34,8 +47,9 @@ class MuonAdamW(AdamW):
         # Copies, as the filters' own memory need not be laid out row by row.
         self.matrices = [nn.Parameter(each.detach().flatten(1).clone()) for each in self.filters]
         self.muon = Muon(
-            self.matrices, lr, weight_decay, momentum, nesterov=True, adjust_lr_fn="match_rms_adamw"
+            self.matrices, weight_decay=0.0, momentum=momentum, nesterov=True, ns_steps=iterations
         )
+        self.filter_rate = filter_rate
         super().__init__(parameters, lr=lr, weight_decay=0.0, fused=True)
 
     @torch.no_grad()
@@ -48,12 +62,14 @@ class MuonAdamW(AdamW):
         if closure is not None:
             raise ValueError("MuonAdamW takes no closure: compute the gradients before the step")
         for group in self.muon.param_groups:
-            group["lr"] = self.param_groups[0]["lr"]
+            group["lr"] = self.filter_rate * self.param_groups[0]["lr"]
         for each, matrix in zip(self.filters, self.matrices, strict=True):
-            matrix.copy_(each.flatten(1))
-            matrix.grad = None if each.grad is None else each.grad.flatten(1)
+            if each.grad is not None:
+                matrix.copy_(each.flatten(1) * (len(each) ** 0.5 / each.norm().clamp(min=1e-12)))
+                matrix.grad = each.grad.flatten(1)
         self.muon.step()
         for each, matrix in zip(self.filters, self.matrices, strict=True):
-            each.copy_(matrix.view_as(each))
-            each.grad = None  # AdamW leaves out what has no gradient
+            if each.grad is not None:
+                each.copy_(matrix.view_as(each))
+                each.grad = matrix.grad = None  # AdamW leaves out what has no gradient, and so does Muon
         super().step()

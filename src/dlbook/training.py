@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -37,10 +38,11 @@ class Recipe:
         batch_size: images a step.
         peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2019),
             in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
-        weight_decay: AdamW's (Loshchilov & Hutter, 2019), or Muon's.
+        weight_decay: AdamW's (Loshchilov & Hutter, 2019); with Muon there is none.
         label_smoothing: share of the target probability spread over all classes (0 to 1).
         muon: step the filters of convolutions by Muon; see `dlbook.optimizers.MuonAdamW`.
         one_cycle: False keeps the learning rate at its peak from the first step to the last.
+        anneal: whether the one-cycle schedule rises and falls by half waves or by straight lines.
         bfloat16: compute the forward and backward pass in bfloat16 where the device has units for it
             (see `runtime.autocast`); the weights and the loss stay float32, and so does evaluation.
 
@@ -55,6 +57,7 @@ class Recipe:
     label_smoothing: float = 0.0
     muon: bool = False
     one_cycle: bool = True
+    anneal: Literal["cos", "linear"] = "cos"
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
@@ -130,10 +133,10 @@ def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimi
     if not trainable:
         raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
     rate = recipe.peak_learning_rate
-    kind = MuonAdamW if recipe.muon else partial(AdamW, fused=True)
-    optimizer = kind(trainable, lr=rate, weight_decay=recipe.weight_decay)
+    adamw = partial(AdamW, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = MuonAdamW(trainable, rate) if recipe.muon else adamw(trainable, rate)
     if recipe.one_cycle:
-        return optimizer, OneCycleLR(optimizer, rate, total_steps=steps)
+        return optimizer, OneCycleLR(optimizer, rate, total_steps=steps, anneal_strategy=recipe.anneal)
     return optimizer, LambdaLR(optimizer, lambda step: 1.0)
 
 
@@ -169,7 +172,9 @@ def fit(
     model.to(device)
     train, validation = train.to(device), validation.to(device)
     optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
-    train_transform = _after(augment, transform, generator)
+
+    def train_transform(images: Tensor) -> Tensor:
+        return transform(augment(images, generator) if augment else images)
 
     def loss_of(logits: Tensor, _: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -190,13 +195,6 @@ def fit(
     model.load_state_dict(best)
     model.eval()
     return history
-
-
-def _after(augment: Augment | None, transform: Transform, generator: torch.Generator) -> Transform:
-    """Return the transform that augments first."""
-    if augment is None:
-        return transform
-    return lambda images: transform(augment(images, generator))
 
 
 def train_epoch(

@@ -54,6 +54,8 @@ class CNN(nn.Module):
         stem_stride: 1, or 2 to halve the image at once: a quarter of the work for what follows.
         stem_padding: zeros around the image.
         pool_inside: False pools between two stages, True in each stage behind its first convolution.
+        identity: whether each convolution of the stages starts as the identity on the channels that it takes
+            in, as far as it has filters for them; its other filters are random as usual.
         batch_norm: whether every convolution is followed by batch normalization.
         class_count: number of logits.
         channels: of the images.
@@ -70,6 +72,7 @@ class CNN(nn.Module):
         stem_stride: int = 2,
         stem_padding: int = 1,
         pool_inside: bool = False,
+        identity: bool = False,
         batch_norm: bool = True,
         class_count: int = 10,
         channels: int = 3,
@@ -86,7 +89,10 @@ class CNN(nn.Module):
         for number, stage in enumerate(stages):
             blocks: list[nn.Module] = [nn.MaxPool2d(2)] if number > 0 and not pool_inside else []
             for place, channels_out in enumerate(stage):
-                blocks.append(conv_block(width, channels_out, batch_norm, pool=pool_inside and place == 0))
+                block = conv_block(width, channels_out, batch_norm, pool=pool_inside and place == 0)
+                if identity:
+                    nn.init.dirac_(block.get_parameter("0.weight")[:width])
+                blocks.append(block)
                 width = channels_out
             self.stages.append(nn.Sequential(*blocks))
         self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(width, class_count))
