@@ -1,6 +1,7 @@
 """The two profiles of the CIFAR-10 chapter: what they cost, and that they learn, before a GPU runs one."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jupytext
 import pytest
@@ -9,6 +10,7 @@ from conftest import ROOT
 
 from dlbook import data, models, training
 from dlbook.models.cnn import CNN
+from dlbook.models.whitened_cnn import WhitenedCNN
 
 TRAINING_IMAGES = 48_000
 
@@ -18,7 +20,13 @@ def profiles():
     notebook = jupytext.read(ROOT / "book" / "cnn" / "cifar-cnn.md")
     (cell,) = [cell for cell in notebook.cells if "class Profile" in cell.source]
     definitions = cell.source.split("profile = gpu_profile if")[0]
-    namespace = {"dataclasses": dataclasses, "training": training}
+    namespace = {
+        "dataclasses": dataclasses,
+        "training": training,
+        "CNN": CNN,
+        "Callable": Callable,
+        "WhitenedCNN": WhitenedCNN,
+    }
     exec(definitions, namespace)
     return namespace["cpu_profile"], namespace["gpu_profile"]
 
@@ -29,8 +37,9 @@ def profile(request):
 
 
 def test_the_cost_is_within_what_the_profile_promises(profile):
-    model = CNN(**profile.network)
-    per_image = models.training_flops(model, torch.rand(2, 3, 32, 32))
+    images = torch.rand(2, 3, 32, 32)
+    model = profile.build(images)
+    per_image = models.training_flops(model, images)
     steps = profile.recipe.steps(TRAINING_IMAGES)
     optimizer, _ = training.make_optimizer(model, profile.recipe, steps)
     total = per_image * TRAINING_IMAGES * profile.recipe.epochs + steps * models.step_flops(optimizer)
@@ -53,8 +62,8 @@ def test_a_few_steps_lower_the_loss(profile):
     split = data.Split(images.to(torch.uint8), labels, tuple("0123456789"))
     recipe = dataclasses.replace(profile.recipe, epochs=8, batch_size=16)
     torch.manual_seed(0)
-    history = training.fit(
-        CNN(**profile.network), split, split, recipe, data.standardize(split), augment=data.crop_and_flip()
-    )
+    transform = data.standardize(split)
+    model = profile.build(transform(images.to(torch.uint8)))
+    history = training.fit(model, split, split, recipe, transform, augment=data.crop_and_flip())
     # Label smoothing keeps even perfect answers at 0.5 nats.
     assert history.step_losses[-1] < history.step_losses[0] / 2

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
 
 from dlbook import runtime
 from dlbook.data import Split, batches
@@ -19,10 +19,11 @@ from dlbook.data.augment import Augment
 from dlbook.data.batches import Transform
 from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
-from dlbook.optimizers import MuonAdamW
+from dlbook.optimizers import MuonSGD
 
 _EVALUATION_BATCH = 1000
 BatchLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Schedule = Literal["one-cycle", "linear", "constant"]
 
 
 class DivergedError(RuntimeError):
@@ -38,11 +39,10 @@ class Recipe:
         batch_size: images a step.
         peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2019),
             in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
-        weight_decay: AdamW's (Loshchilov & Hutter, 2019); with Muon there is none.
+        weight_decay: AdamW's (Loshchilov & Hutter, 2019); `muon` has its own.
         label_smoothing: share of the target probability spread over all classes (0 to 1).
-        muon: step the filters of convolutions by Muon; see `dlbook.optimizers.MuonAdamW`.
-        one_cycle: False keeps the learning rate at its peak from the first step to the last.
-        anneal: whether the one-cycle schedule rises and falls by half waves or by straight lines.
+        muon: step by `dlbook.optimizers.MuonSGD` in place of AdamW; the peak is Muon's learning rate then.
+        schedule: ``"linear"`` falls from the peak straight to zero, and ``"constant"`` stays at the peak.
         bfloat16: compute the forward and backward pass in bfloat16 where the device has units for it
             (see `runtime.autocast`); the weights and the loss stay float32, and so does evaluation.
 
@@ -56,8 +56,7 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     muon: bool = False
-    one_cycle: bool = True
-    anneal: Literal["cos", "linear"] = "cos"
+    schedule: Schedule = "one-cycle"
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
@@ -65,6 +64,8 @@ class Recipe:
             raise ValueError(f"epochs and batch_size must be at least 1: {self}")
         if self.peak_learning_rate <= 0 or self.weight_decay < 0:
             raise ValueError(f"the learning rate must be above 0 and the weight decay not below: {self}")
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"schedule is one of {', '.join(get_args(Schedule))}: {self}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing lies in 0 to 1, 1 excluded: {self}")
 
@@ -132,12 +133,13 @@ def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimi
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
-    rate = recipe.peak_learning_rate
-    adamw = partial(AdamW, weight_decay=recipe.weight_decay, fused=True)
-    optimizer = MuonAdamW(trainable, rate) if recipe.muon else adamw(trainable, rate)
-    if recipe.one_cycle:
-        return optimizer, OneCycleLR(optimizer, rate, total_steps=steps, anneal_strategy=recipe.anneal)
-    return optimizer, LambdaLR(optimizer, lambda step: 1.0)
+    make = MuonSGD if recipe.muon else partial(AdamW, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = make(trainable, lr=recipe.peak_learning_rate)
+    if recipe.schedule == "one-cycle":
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        return optimizer, OneCycleLR(optimizer, peaks, total_steps=steps)
+    end = 0.0 if recipe.schedule == "linear" else 1.0
+    return optimizer, LinearLR(optimizer, 1.0, end_factor=end, total_iters=steps)
 
 
 def fit(
@@ -255,8 +257,8 @@ def outputs(model: nn.Module, split: Split, transform: Transform) -> Tensor:
     """
     was_training = model.training
     model.eval()
-    on_device = split.to(device_of(model))
-    parts = [model(images) for images, _ in batches(on_device, _EVALUATION_BATCH, transform)]
+    split = split.to(device_of(model))
+    parts = [model(images) for images, _ in batches(split, _EVALUATION_BATCH, transform)]
     model.train(was_training)
     return torch.cat(parts).float().cpu()
 

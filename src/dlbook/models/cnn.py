@@ -12,7 +12,6 @@ def conv_block(
     channels_out: int,
     batch_norm: bool = True,
     stride: int = 1,
-    padding: int = 1,
     pool: bool = False,
 ) -> nn.Sequential:
     """Return a convolution, batch normalization (Ioffe & Szegedy, 2015) if wanted, and GELU.
@@ -27,11 +26,10 @@ def conv_block(
         batch_norm: whether to normalize; the convolution needs no bias then, as the normalization
             subtracts it again and has a shift of its own.
         stride: 1 or 2.
-        padding: zeros around the input. With 1, a stride of 1 keeps height and width.
         pool: whether 2×2 max pooling follows the convolution, before the normalization.
     """
     convolution = nn.Conv2d(
-        channels_in, channels_out, kernel_size=stride + 2, stride=stride, padding=padding, bias=not batch_norm
+        channels_in, channels_out, kernel_size=stride + 2, stride=stride, padding=1, bias=not batch_norm
     )
     pooling = [nn.MaxPool2d(2)] if pool else []
     normalization = [nn.BatchNorm2d(channels_out)] if batch_norm else []
@@ -41,9 +39,8 @@ def conv_block(
 class CNN(nn.Module):
     """A convolutional network: a stem, stages of convolutions with pooling between them, a linear layer.
 
-    2×2 max pooling halves height and width: between two stages, or in each stage behind its first
-    convolution, which then works at the higher resolution. The largest response of each channel of the last
-    stage, wherever it is, goes to the linear layer.
+    2×2 max pooling between two stages halves height and width. The largest response of each channel of the
+    last stage, wherever it is, goes to the linear layer.
 
     Its parts have names: ``stem``, ``stages`` (one item a stage, its pooling included) and ``head``.
 
@@ -52,10 +49,6 @@ class CNN(nn.Module):
         stages: for each stage, the channels of its convolutions one after another. A stage may be empty:
             with ``()`` first, the stem alone sees the image at its own resolution.
         stem_stride: 1, or 2 to halve the image at once: a quarter of the work for what follows.
-        stem_padding: zeros around the image.
-        pool_inside: False pools between two stages, True in each stage behind its first convolution.
-        identity: whether each convolution of the stages starts as the identity on the channels that it takes
-            in, as far as it has filters for them; its other filters are random as usual.
         batch_norm: whether every convolution is followed by batch normalization.
         class_count: number of logits.
         channels: of the images.
@@ -70,9 +63,6 @@ class CNN(nn.Module):
         stages: Sequence[Sequence[int]] = ((32,), (64,), (128, 128)),
         *,
         stem_stride: int = 2,
-        stem_padding: int = 1,
-        pool_inside: bool = False,
-        identity: bool = False,
         batch_norm: bool = True,
         class_count: int = 10,
         channels: int = 3,
@@ -84,15 +74,12 @@ class CNN(nn.Module):
         if stem_stride not in (1, 2):
             raise ValueError(f"the stem's stride is 1 or 2, not {stem_stride}")
         self.channels = channels
-        self.stem = conv_block(channels, stem, batch_norm, stem_stride, stem_padding)
+        self.stem = conv_block(channels, stem, batch_norm, stem_stride)
         self.stages, width = nn.Sequential(), stem
         for number, stage in enumerate(stages):
-            blocks: list[nn.Module] = [nn.MaxPool2d(2)] if number > 0 and not pool_inside else []
-            for place, channels_out in enumerate(stage):
-                block = conv_block(width, channels_out, batch_norm, pool=pool_inside and place == 0)
-                if identity:
-                    nn.init.dirac_(block.get_parameter("0.weight")[:width])
-                blocks.append(block)
+            blocks: list[nn.Module] = [nn.MaxPool2d(2)] if number > 0 else []
+            for channels_out in stage:
+                blocks.append(conv_block(width, channels_out, batch_norm))
                 width = channels_out
             self.stages.append(nn.Sequential(*blocks))
         self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(width, class_count))
