@@ -51,6 +51,7 @@ def test_the_cost_is_within_what_the_profile_promises(profile):
 def test_the_promises_are_those_of_the_issue():
     cpu, gpu = profiles()
     assert (cpu.least_accuracy, cpu.most_flops, cpu.most_parameters) == (0.80, 2.4e13, 541_094)
+    assert cpu.most_seconds == 6 * 60
     assert (gpu.least_accuracy, gpu.most_flops) == (0.94, 4e14)
 
 

@@ -11,10 +11,11 @@ from torch.optim import SGD, Muon
 class MuonSGD(SGD):
     """Step filters by Muon (Jordan et al., 2024), and all other parameters by SGD with Nesterov's momentum.
 
-    Muon averages the gradients of a weight matrix over the steps, as momentum does, and then sets all
-    singular values of that average to about 1: it goes equally far in every direction that the gradients
-    name, however faintly. A bank of filters (O, C, K, K) is a matrix here, with a row of C K² weights for
-    each filter.
+    Muon averages the gradients of a weight matrix over the steps, as momentum does, and then brings the
+    singular values of that average near 1: it goes about equally far in every direction that the gradients
+    name, unless very faintly. (Three iterations bring those above 3% of the average's norm to 0.7 to 1.2, and
+    smaller ones to about 40 times what they were.) A bank of filters (O, C, K, K) is a matrix here, with a
+    row of C K² weights for each filter.
 
     Before each step a bank is scaled to the Frobenius norm √O. Where C K² ≥ O, the step has about this norm
     too, times the learning rate: so the rate says by which share of their length filters move. The scaling is
