@@ -155,7 +155,7 @@ def _chapter_section(app: Sphinx, docname: str, chapter: str, results: dict[str,
         for name, result in results.items()
         if name != "provenance"
     ]
-    table = table_node(("result", "value", "runs", "promised"), rows)
+    table = table_node(("result", "value", "n", "promised"), rows)
     provenance = nodes.paragraph(text=provenance_text(results["provenance"]), classes=["provenance"])
     return [heading, table, provenance]
 
