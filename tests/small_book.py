@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 from conftest import ROOT
 
 FRONT_MATTER = """---
@@ -23,6 +26,11 @@ CELL = """
 %s
 open(__import__("os").environ["EXECUTED_LOG"], "a").write(%r)
 ```
+"""
+# Says in the log that it has begun, and goes on for longer than any test waits.
+ENDLESS = """import os, time
+open(os.environ["EXECUTED_LOG"], "a").write("begun\\n")
+time.sleep(600)
 """
 
 
@@ -75,6 +83,20 @@ class Book:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def interrupt(self, endless: int, **variables: str) -> list[psutil.Process]:
+        """Start a build, press Ctrl-C when so many chapters are in `ENDLESS`; return the processes it had."""
+        self.log.write_text("")
+        build = self.start(**variables)
+        deadline = time.monotonic() + 240
+        while self.executed().count("begun") < endless and time.monotonic() < deadline:
+            time.sleep(0.1)
+        begun = self.executed().count("begun")
+        processes = psutil.Process(build.pid).children(recursive=True)
+        build.send_signal(signal.SIGINT)
+        assert self.finish(build) != 0
+        assert begun == endless, self.errors
+        return processes
 
     def finish(self, build: subprocess.Popen[str]) -> int:
         """Wait for a build, keep what it said, and return its exit code."""

@@ -1,6 +1,7 @@
 """Sources that misbehave: each fault is tried, survived, and counted; the counts end the test run."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -35,12 +36,11 @@ from dlbook.data.registry import REGISTRY
 
 @pytest.fixture
 def web(server, tmp_path, monkeypatch) -> Server:
-    """The server as the only source, an empty data directory, and little patience."""
+    """The server as the only source, and an empty data directory."""
     for name, entry in entries(server).items():
         monkeypatch.setitem(REGISTRY, name, entry)
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
-    monkeypatch.setattr(fetching, "LIMITS", replace(Limits(), silence=0.2, grace=5))
     return server
 
 
@@ -51,6 +51,18 @@ def pauses(monkeypatch) -> list[float]:
     clock = SimpleNamespace(time=time.time, sleep=made.append)
     monkeypatch.setattr(urllib3.util.retry, "time", clock)
     return made
+
+
+@pytest.fixture
+def misbehave(web, monkeypatch) -> Callable[[str, list[Fault]], None]:
+    """Give a path its faults. Only a stall shortens the patience: a busy machine answers late, too."""
+
+    def give(path: str, faults: list[Fault]) -> None:
+        web.faults[path] = list(faults)
+        if stall in faults:
+            monkeypatch.setattr(fetching, "LIMITS", replace(Limits(), silence=0.5))
+
+    return give
 
 
 # --- what a source can do wrong ------------------------------------------------------------------
@@ -80,8 +92,8 @@ LASTING: dict[str, list[Fault]] = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fault", LASTING)
-def test_another_source_serves_when_one_is_bad(web, pauses, truth, tally, name, fault):
-    web.faults[f"/one/{name}/{first_archive(name)}"] = list(LASTING[fault])
+def test_another_source_serves_when_one_is_bad(misbehave, pauses, truth, tally, name, fault):
+    misbehave(f"/one/{name}/{first_archive(name)}", LASTING[fault])
     loaded = data.load(name)
     assert not loaded.source.is_standin
     assert same(loaded, truth[name])
@@ -90,10 +102,12 @@ def test_another_source_serves_when_one_is_bad(web, pauses, truth, tally, name, 
 
 
 @pytest.mark.parametrize("fault", LASTING)
-def test_without_a_good_source_nothing_wrong_is_trusted(web, pauses, truth, tally, fault, tmp_path):
+def test_without_a_good_source_nothing_wrong_is_trusted(
+    web, misbehave, pauses, truth, tally, fault, tmp_path
+):
     paths = [f"/{mirror}/mnist/{first_archive('mnist')}" for mirror in ("one", "two")]
     for path in paths:
-        web.faults[path] = list(LASTING[fault])
+        misbehave(path, LASTING[fault])
     assert data.load("mnist").source.is_standin
     assert final_content(tmp_path / "data", "mnist") == {}
     for path in paths:
@@ -115,9 +129,11 @@ PASSING: dict[str, list[Fault]] = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fault", PASSING)
-def test_one_source_is_enough_when_its_fault_passes(web, pauses, truth, tally, monkeypatch, name, fault):
+def test_one_source_is_enough_when_its_fault_passes(
+    misbehave, pauses, truth, tally, monkeypatch, name, fault
+):
     monkeypatch.setitem(REGISTRY, name, replace(REGISTRY[name], sources=REGISTRY[name].sources[:1]))
-    web.faults[f"/one/{name}/{first_archive(name)}"] = list(PASSING[fault])
+    misbehave(f"/one/{name}/{first_archive(name)}", PASSING[fault])
     assert same(data.load(name), truth[name])
     tally("a fault that passes")
 

@@ -1,22 +1,22 @@
 """Which chapters a build executes, and how many at a time."""
 
-import json
 import re
-import signal
-import time
 
 import dlbook_plan
 import psutil
 import pytest
-from small_book import Book
+from small_book import ENDLESS, Book
 from sphinx.errors import ExtensionError
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
-# Writes when it began and ended, so that a test can see whether two chapters ran side by side.
-TIMED = """import json, time
-start = time.time()
-time.sleep(8)
-open({path!r}, "w").write(json.dumps([start, time.time()]))
+# Goes on only when the other chapter has begun too, which one after the other they never would.
+MEET = """import pathlib, time
+mine, other = map(pathlib.Path, {paths!r})
+mine.touch()
+deadline = time.monotonic() + 240
+while not other.exists() and time.monotonic() < deadline:
+    time.sleep(0.1)
+assert other.exists()
 import os
 print("threads", os.environ.get("OMP_NUM_THREADS"))
 """
@@ -47,11 +47,9 @@ def test_an_unknown_chapter_is_refused(book):
 
 
 def test_two_chapters_run_side_by_side_and_share_the_cores(book, tmp_path):
-    for name in ("data", "plain"):
-        book.write(name, IMPORTS + TIMED.format(path=str(tmp_path / f"{name}.json")))
+    for name, other in (("data", "plain"), ("plain", "data")):
+        book.write(name, IMPORTS + MEET.format(paths=[str(tmp_path / name), str(tmp_path / other)]))
     assert book.build(DLBOOK_WORKERS="2", OMP_NUM_THREADS="") == ["data", "plain"]
-    spans = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("data", "plain")]
-    assert max(start for start, _ in spans) < min(end for _, end in spans)
     assert book.build() == []
     assert "executing cnn/data, cnn/plain" not in book.said
 
@@ -66,17 +64,10 @@ def test_side_by_side_one_fails_and_the_other_is_kept(book):
 
 def test_side_by_side_an_interrupt_leaves_no_process(book):
     for name in ("data", "plain"):
-        book.write(name, f"open({str(book.log)!r}, 'a').write('begun\\n')\nimport time\ntime.sleep(120)")
-    book.log.write_text("")
-    build = book.start(DLBOOK_WORKERS="2")
-    deadline = time.monotonic() + 120
-    while book.log.read_text().count("begun") < 2 and time.monotonic() < deadline:
-        time.sleep(0.5)
-    below = psutil.Process(build.pid).children(recursive=True)
+        book.write(name, ENDLESS)
+    below = book.interrupt(2, DLBOOK_WORKERS="2")
     assert len(below) >= 4  # two workers, two kernels
-    build.send_signal(signal.SIGINT)
-    assert book.finish(build) != 0
-    _, alive = psutil.wait_procs(below, timeout=30)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
 
 
