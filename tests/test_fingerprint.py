@@ -147,7 +147,7 @@ def test_every_module_of_the_package_is_reached_from_the_chapters():
     sources = {path for path in (ROOT / "src" / "dlbook").rglob("*.py") if path.name not in apart}
     assert set(modules.values()) == sources
     assert {"torch", "torchvision", "matplotlib", "numpy", "sklearn"} <= outside
-    assert loaded_data_sets(trees) == {"mnist", "cifar10", "flower_photos", "vgg16"}
+    assert loaded_data_sets(trees) == {"mnist", "fashion_mnist", "cifar10", "flower_photos", "vgg16"}
 
 
 def test_what_a_package_carries_beside_its_code_counts(tmp_path):

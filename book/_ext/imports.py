@@ -42,12 +42,12 @@ def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
 
 
 def loaded_data_sets(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the texts that code hands to a call of ``load`` or ``load_weights``."""
+    """Return the texts that code hands to a call of ``load``, ``fetch`` or ``load_weights``."""
     names = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if called in ("load", "load_weights") and isinstance(node.args[0].value, str):
+            if called in ("load", "fetch", "load_weights") and isinstance(node.args[0].value, str):
                 names.add(node.args[0].value)
     return names
 
