@@ -66,6 +66,17 @@ def test_no_page_is_wider_than_the_screen(browser, address, path, width):
     page.context.close()
 
 
+def test_code_in_a_sentence_is_not_cut_off(browser, address, path):
+    page, _ = open_page(browser, f"{address}/{path}", width=390)
+    cut_off = page.evaluate(
+        """[...document.querySelectorAll(".bd-article :is(p, li) code")]
+           .filter(code => !code.closest("table") && code.getBoundingClientRect().right > innerWidth)
+           .map(code => code.textContent)"""
+    )
+    assert cut_off == []
+    page.context.close()
+
+
 def test_one_search_field_and_no_empty_header(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}")
     visible = [
