@@ -37,7 +37,7 @@ GRAY = 120
 
 @dataclass(frozen=True)
 class Phase(training.Recipe):
-    """A recipe for one or two tasks.
+    """A recipe for one or two tasks, in bfloat16 unless it says otherwise.
 
     Attributes:
         contrastive_weight: of the second task's loss, against 1 for the classes'; 0 for the classes alone.
@@ -46,6 +46,7 @@ class Phase(training.Recipe):
         seed: of the weights, the order and the views.
     """
 
+    bfloat16: bool = True
     contrastive_weight: float = 0.0
     temperature: float = 0.2
     hidden_side: int = 0
@@ -58,7 +59,6 @@ PHASES = (
         batch_size=128,
         peak_learning_rate=3e-3,
         weight_decay=0.05,
-        bfloat16=True,
         contrastive_weight=0.3,
     ),
     Phase(
@@ -67,7 +67,6 @@ PHASES = (
         peak_learning_rate=2e-3,
         weight_decay=0.05,
         label_smoothing=0.1,
-        bfloat16=True,
         seed=1,
     ),
     Phase(
@@ -76,7 +75,6 @@ PHASES = (
         peak_learning_rate=1.5e-3,
         weight_decay=0.2,
         label_smoothing=0.1,
-        bfloat16=True,
         hidden_side=12,
         seed=2,
     ),
@@ -86,7 +84,6 @@ PHASES = (
         peak_learning_rate=6e-4,
         weight_decay=0.05,
         label_smoothing=0.1,
-        bfloat16=True,
         seed=3,
     ),
 )
