@@ -89,9 +89,8 @@ class Book:
         self.log.write_text("")
         build = self.start(**variables)
         deadline = time.monotonic() + 240
-        while self.executed().count("begun") < endless and time.monotonic() < deadline:
+        while (begun := self.executed().count("begun")) < endless and time.monotonic() < deadline:
             time.sleep(0.1)
-        begun = self.executed().count("begun")
         processes = psutil.Process(build.pid).children(recursive=True)
         build.send_signal(signal.SIGINT)
         assert self.finish(build) != 0

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from pathlib import Path
 
 import psutil
@@ -37,13 +38,17 @@ def test_a_chapter_has_a_time_limit(book):
         config.read_text().replace("dlbook_chapter_timeout: 1800", "dlbook_chapter_timeout: 20")
     )
     book.write("data", ENDLESS)
+    start = time.monotonic()
     assert book.fail() == ["begun", "plain"]
+    assert time.monotonic() - start < 90
     assert re.search(r"cell 1 \(line 16\) of cnn/data failed: .*[Tt]imed? ?out", book.errors)
 
 
 def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book):
     book.write("plain", IMPORTS + ENDLESS)
-    _, alive = psutil.wait_procs(book.interrupt(1), timeout=60)
+    kernels = book.interrupt(1)
+    assert kernels
+    _, alive = psutil.wait_procs(kernels, timeout=20)
     assert alive == []
     book.write("plain", IMPORTS + "print('quick')")
     assert book.build() == ["plain"]

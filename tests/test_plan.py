@@ -67,7 +67,7 @@ def test_side_by_side_an_interrupt_leaves_no_process(book):
         book.write(name, ENDLESS)
     below = book.interrupt(2, DLBOOK_WORKERS="2")
     assert len(below) >= 4  # two workers, two kernels
-    _, alive = psutil.wait_procs(below, timeout=60)
+    _, alive = psutil.wait_procs(below, timeout=30)
     assert alive == []
 
 

@@ -123,7 +123,7 @@ def test_a_solution_unfolds(browser, address, path):
 
 def test_search_finds_a_chapter(browser, address):
     page, errors = open_page(browser, f"{address}/search.html?q=backpropagation")
-    page.wait_for_selector("#search-results li a", timeout=60_000)
+    page.wait_for_selector("#search-results li a", timeout=10_000)
     assert "multi-layer perceptron" in page.inner_text("#search-results")
     assert errors == []
     page.context.close()
