@@ -17,7 +17,8 @@ endif
 
 BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
         --path-output . --warningiserror --nitpick --keep-going
-CACHE_TOOL = $(BIN)/python book/_ext/execution_cache.py
+# The build's own command line; nothing of the user's PYTHONPATH goes before it.
+BOOKBUILD = PYTHONPATH="$(CURDIR)/book/_ext" $(BIN)/python -m bookbuild
 
 # The kernels and tools of .venv go before any that the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -47,21 +48,21 @@ book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTE
 	$(BUILD)
 
 preview: $(READY) ## the same, but take outputs from the published cache and execute only what you changed
-	$(CACHE_TOOL) merge $(FROM)
+	$(BOOKBUILD) merge $(FROM)
 	DLBOOK_PREVIEW=1 $(BUILD)
 
 merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder archive.tar.gz https://…"
-	$(if $(FROM),$(CACHE_TOOL) merge $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
+	$(if $(FROM),$(BOOKBUILD) merge $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
 
 export-cache: $(READY) ## pack the executed chapters into _build/execution-cache.tar.gz
-	$(CACHE_TOOL) export _build/execution-cache.tar.gz
+	$(BOOKBUILD) export _build/execution-cache.tar.gz
 
 verify-site: $(READY) ## say what is wrong with the built site, as publishing does before it deploys
-	$(BIN)/python book/_ext/verify_site.py
+	$(BOOKBUILD) verify
 
 publication: $(READY) ## lay out in _build/publication what publishing puts on the site and on the branches
 	rm -rf _build/publication
-	$(CACHE_TOOL) export _build/publication/site/execution-cache.tar.gz
+	$(BOOKBUILD) export _build/publication/site/execution-cache.tar.gz
 	cp -r _build/html/. _build/results.json _build/publication/site
 	mkdir -p _build/publication/branches
 	cp -r _build/notebooks _build/publication/branches
@@ -75,14 +76,14 @@ check-device: $(READY) ## say what the chapters will be computed on; fail if DLB
 	$(BIN)/python -m dlbook.runtime
 
 pull-request: $(READY) ## build with the published outputs where there are some
-	$(CACHE_TOOL) merge || echo "no published outputs: everything is executed"
+	$(BOOKBUILD) merge || echo "no published outputs: everything is executed"
 	DLBOOK_PREVIEW=1 $(BUILD)
 
 list-changes: $(READY) ## say which pages the last commit changed, and which chapters the build executed anew
-	$(BIN)/python book/_ext/list_changes.py
+	$(BOOKBUILD) changes
 
 rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
-	$(BIN)/python book/_ext/rehearse_notebooks.py $(NOTEBOOKS)
+	$(BOOKBUILD) rehearse $(NOTEBOOKS)
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck

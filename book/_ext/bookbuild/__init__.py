@@ -1,0 +1,39 @@
+"""The build of the book, as one Sphinx extension: executes what needs it, then renders what came out.
+
+Four rooms: ``run`` executes pages and keeps their outputs, ``render`` turns these into a site and notebooks,
+``check`` looks at what was built. The modules beside this file know what a book, a page and a promise are.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: "Sphinx") -> dict[str, Any]:
+    """Connect the extension to Sphinx; from top to bottom, this is the order of events."""
+    from bookbuild import render
+    from bookbuild.build import Build
+    from bookbuild.render import furniture, launch
+
+    build = Build()
+    app.add_config_value("bookbuild_page_limit", 14_400, "")
+    # A change of this value makes Sphinx read every page again; what was executed stays cached.
+    app.add_config_value("bookbuild_renderer", render.checksum(), "env")
+    render.add_markup(app)
+
+    app.connect("config-inited", build.suppress_consequences)
+    app.connect("config-inited", launch.name_repository)
+    app.connect("config-inited", furniture.name_commit)
+    app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb, which sets its cache's folder
+    app.connect("env-get-outdated", build.outdated)
+    app.connect("env-before-read-docs", build.leave_unexecuted)
+    app.connect("source-read", build.mark)
+    app.connect("env-updated", build.refresh)
+    app.connect("doctree-resolved", build.fill)
+    app.connect("html-page-context", furniture.stamp_commit)
+    app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
+    app.connect("html-page-context", furniture.drop_repeated_scripts, priority=900)
+    app.connect("build-finished", build.write, priority=400)  # its warnings count
+    app.connect("build-finished", build.finish)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

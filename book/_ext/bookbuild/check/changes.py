@@ -1,13 +1,14 @@
-"""Say which pages a commit changes, and which chapters its build executed anew.
+"""Say which pages a commit changes, and which pages its build executed anew.
 
-Run as a program by `make list-changes`, for the summary of a pull request's check.
+For the summary of a pull request's check.
 """
 
-import json
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from bookbuild import summary
+from bookbuild.book import Book
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -20,18 +21,18 @@ def changed_pages(root: Path) -> list[str]:
     return _git(root, "diff", "--name-only", "HEAD^1", "HEAD", "--", "book/*.md").splitlines()
 
 
-def executed_chapters(root: Path) -> list[str]:
-    """Return the chapters whose outputs were computed at this commit; the others' came from the cache."""
-    results = json.loads((root / "_build" / "results.json").read_text(encoding="utf-8"))
-    head = _git(root, "rev-parse", "HEAD")
-    return [name for name, found in results.items() if found["provenance"]["commit"] == head]
+def executed_pages(book: Book) -> list[str]:
+    """Return the pages whose outputs were computed at this commit; the others' came from the cache."""
+    head = _git(book.root, "rev-parse", "HEAD")
+    records = summary.read(book.build)
+    return [docname for docname, record in records.items() if record.provenance.commit == head]
 
 
-def summary(root: Path) -> str:
+def in_markdown(book: Book) -> str:
     """Return both as Markdown."""
     parts = {
-        "Pages whose source this changes": changed_pages(root),
-        "Chapters that were executed anew": executed_chapters(root),
+        "Pages whose source this changes": changed_pages(book.root),
+        "Chapters that were executed anew": executed_pages(book),
     }
     blocks = [
         f"### {title}\n\n" + "\n".join(f"- {item}" for item in items or ["none"])
@@ -40,15 +41,11 @@ def summary(root: Path) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def main() -> int:
-    """Print the summary, and add it to that of the GitHub run where there is one."""
-    text = summary(Path())
+def report(book: Book) -> int:
+    """Print what changed, and add it to the summary of the GitHub run where there is one."""
+    text = in_markdown(book)
     print(text)
     if target := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(target).open("a", encoding="utf-8") as file:
             file.write(text)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

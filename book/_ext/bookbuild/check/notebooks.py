@@ -1,22 +1,21 @@
 """Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
 
 Each notebook gets a new environment that holds what Colab's holds, in the locked versions. It is run as it
-is published; git alone is told to take the repository's GitHub address for this checkout. Run as a program
-by `make rehearse-notebooks`.
+is published; git alone is told to take the repository's GitHub address for this checkout.
 """
 
-import argparse
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = Path("_build/notebooks")
+from bookbuild.book import Book
+
 ON_COLAB = [
     "filelock",
     "ipykernel",
@@ -55,11 +54,11 @@ def run(*command: str | Path, **environment: str) -> str:
     return finished.stdout
 
 
-def new_environment(folder: Path) -> Path:
+def new_environment(folder: Path, root: Path) -> Path:
     """Make an environment with what Colab has, and return its folder of programs."""
     uv = Path(sys.executable).parent / "uv"
     builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
-    locks = [f"--constraints={ROOT / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
+    locks = [f"--constraints={root / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
     run(uv, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder)
     run(uv, "pip", "install", "--quiet", f"--python={folder}", *builds, *locks, *ON_COLAB)
     return folder / "bin"
@@ -70,11 +69,12 @@ def packages(programs: Path) -> set[str]:
     return set(run(programs / "pip", "freeze", "--all").splitlines())
 
 
-def rehearse(notebook: Path, scratch: Path) -> str:
+def rehearse(notebook: Path, scratch: Path, root: Path) -> str:
     """Run one notebook in an environment of its own, and say how that went.
 
     Args:
         notebook: as the build wrote it.
+        root: the checkout, with the lock files.
         scratch: an empty folder for the environment and the outputs.
 
     Raises:
@@ -85,7 +85,7 @@ def rehearse(notebook: Path, scratch: Path) -> str:
         raise RehearsalError(
             f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book"
         )
-    programs = new_environment(scratch / "environment")
+    programs = new_environment(scratch / "environment", root)
     before = packages(programs)
     copy = scratch / notebook.name
     copy.write_bytes(notebook.read_bytes())
@@ -96,7 +96,7 @@ def rehearse(notebook: Path, scratch: Path) -> str:
         PYTHONPATH="",
         JUPYTER_PREFER_ENV_PATH="1",
         GIT_CONFIG_COUNT="1",
-        GIT_CONFIG_KEY_0=f"url.{ROOT.as_uri()}.insteadOf",
+        GIT_CONFIG_KEY_0=f"url.{root.as_uri()}.insteadOf",
         GIT_CONFIG_VALUE_0=installs["repository"],
     )
     seconds = time.monotonic() - started
@@ -110,13 +110,16 @@ def rehearse(notebook: Path, scratch: Path) -> str:
     return f"{notebook}: ran in {seconds:.0f} s; installed {added}; changed nothing that was there"
 
 
-def main() -> int:
-    """Rehearse the notebooks; 1 if any is not as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all that the build wrote")
-    names = parser.parse_args().notebook
-    paths = [NOTEBOOKS / f"{name}.ipynb" for name in names] or sorted(NOTEBOOKS.rglob("*.ipynb"))
-    absent = [str(path) for path in paths if not path.exists()] or ([] if paths else [str(NOTEBOOKS)])
+def rehearse_all(book: Book, names: Sequence[str]) -> int:
+    """Rehearse notebooks, and say how each went; 1 if any is not as it should be.
+
+    Args:
+        book: built.
+        names: such as ``cnn/mnist-mlp``; none means all that the build wrote.
+    """
+    folder = book.build / "notebooks"
+    paths = [folder / f"{name}.ipynb" for name in names] or sorted(folder.rglob("*.ipynb"))
+    absent = [str(path) for path in paths if not path.exists()] or ([] if paths else [str(folder)])
     if absent:
         print(f"error: {', '.join(absent)} not there: run `make book`", file=sys.stderr)
         return 1
@@ -124,12 +127,8 @@ def main() -> int:
     for path in paths:
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                print(rehearse(path, Path(scratch)), flush=True)
+                print(rehearse(path, Path(scratch), book.root), flush=True)
             except RehearsalError as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed += 1
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

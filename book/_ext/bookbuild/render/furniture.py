@@ -1,7 +1,6 @@
 """Mend what the theme and its extensions leave wrong in every page."""
 
 import functools
-import hashlib
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -46,19 +45,3 @@ def head(folder: Path) -> str:
     """Return the commit that a folder's checkout is at; an empty text outside of one."""
     asked = ["git", "-C", str(folder), "rev-parse", "HEAD"]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def extensions_checksum() -> str:
-    """Return a checksum over the local extensions, which every page depends on."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the extension to Sphinx, after those whose scripts it looks at."""
-    # A change of this value makes Sphinx read every page again; what was executed stays cached.
-    app.add_config_value("dlbook_extensions", extensions_checksum(), "env")
-    app.connect("config-inited", name_commit)
-    app.connect("html-page-context", stamp_commit)
-    app.connect("html-page-context", drop_repeated_scripts, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

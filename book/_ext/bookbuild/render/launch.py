@@ -1,27 +1,25 @@
-"""Write each chapter as a notebook, and point the launch buttons at these.
+"""Write each page with cells as a notebook, and point the launch buttons at these.
 
 Jupyter Book's own Colab button leads to the ``.md`` file, which Colab cannot open. The notebooks of
 ``_build/notebooks`` go to the branch ``notebooks`` of the repository when the site is published.
 """
 
-import ast
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import nbformat
-from chapters import is_chapter, source_of
-from dlbook_pages import head
-from docutils import nodes
-from notebooks import NoPlainFormError, Surroundings, to_notebook
 from pybtex.plugin import find_plugin
-from repository import repository, site_address
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from dlbook.glue import FLOOR_PREFIX, RESULT_PREFIX
+from bookbuild.book import Book, Page
+from bookbuild.render.furniture import head
+from bookbuild.render.notebooks import NoPlainFormError, Surroundings, to_notebook
+from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
+from bookbuild.render.results import provenance_fact, result_text
+from bookbuild.repository import repository, site_address
 
 LOGGER = logging.getLogger(__name__)
 BRANCH, BINDER_BRANCH = "notebooks", "binder"
@@ -38,25 +36,6 @@ def name_repository(app: Sphinx, config: Config) -> None:
             "use_edit_page_button": True,
             "use_issues_button": True,
         }
-
-
-def chapters_of(app: Sphinx) -> list[str]:
-    """Return the chapters that this build knows."""
-    return sorted(name for name in app.env.all_docs if is_chapter(source_of(app.env, name)))
-
-
-def glued_texts(app: Sphinx) -> dict[str, dict[str, str]]:
-    """Return chapter → key → text of every number that its prose can show."""
-    found = {}
-    for docname in chapters_of(app):
-        path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.glue.json"
-        outputs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        found[docname] = {
-            key: ast.literal_eval(output["data"]["text/plain"])
-            for key, output in outputs.items()
-            if not key.startswith((RESULT_PREFIX, FLOOR_PREFIX))
-        }
-    return found
 
 
 def references(app: Sphinx) -> dict[str, tuple[str, str]]:
@@ -79,22 +58,18 @@ def author_year(entry: Any) -> str:
     return f"{who}, {entry.fields.get('year', 'n.d.')}"
 
 
-def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
-    """Write ``_build/notebooks``: every chapter's notebook, and no other."""
-    if exception is not None:
-        return
-    folder = Path(app.outdir).parent / "notebooks"
-    found = repository(Path(app.srcdir))
-    fetched_from = f"https://github.com/{'/'.join(found)}" if found else None
-    glued, sources = glued_texts(app), references(app)
-    elsewhere = {f"{doc}.md::{key}": text for doc, texts in glued.items() for key, text in texts.items()}
+def write_notebooks(app: Sphinx, book: Book) -> None:
+    """Write ``_build/notebooks``: the notebook of every page with cells, and no other."""
+    folder = book.build / "notebooks"
+    found = repository(book.root)
+    address = f"https://github.com/{'/'.join(found)}" if found else None
+    sources = references(app)
     written = set()
-    for docname, texts in glued.items():
-        around = Surroundings(docname, site_address(Path(app.srcdir)) or "", elsewhere | texts, sources)
+    for docname in book.notebooks.keys() & app.env.all_docs.keys():
+        page = book.pages[docname]
         try:
-            commit = head(Path(app.srcdir)) or "HEAD"
-            notebook = to_notebook(source_of(app.env, docname), around, fetched_from, commit)
-        except NoPlainFormError as problem:
+            notebook = _notebook(Rendering(app, book, docname), page, sources, address)
+        except (NoPlainFormError, UnknownError, ValueError) as problem:
             LOGGER.warning("no notebook for %s: %s", docname, problem)
             continue
         path = folder / f"{docname}.ipynb"
@@ -103,6 +78,19 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
         written.add(path)
     for stale in set(folder.rglob("*.ipynb")) - written:
         stale.unlink()
+
+
+def _notebook(
+    rendering: Rendering, page: Page, sources: dict[str, tuple[str, str]], address: str | None
+) -> nbformat.NotebookNode:
+    around = Surroundings(
+        docname=page.docname,
+        site=site_address(rendering.book.root) or "",
+        number=lambda content: result_text(rendering, read_result_reference(content)),
+        fact=lambda content: provenance_fact(rendering, content),
+        references=sources,
+    )
+    return to_notebook(page.source, around, address, head(rendering.book.root) or "HEAD")
 
 
 def launch_addresses(owner: str, name: str, docname: str) -> dict[str, str]:
@@ -122,14 +110,12 @@ def launch_addresses(owner: str, name: str, docname: str) -> dict[str, str]:
     }
 
 
-def add_buttons(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Put *Colab*, *Binder* and the notebook into the page's header, where there is a repository."""
-    found = repository(Path(app.srcdir))
-    if found is None or doctree is None or not is_chapter(source_of(app.env, pagename)):
+def add_buttons(page: Page | None, root: Path, context: dict[str, Any]) -> None:
+    """Put *Colab*, *Binder* and the notebook into a page's header, where there is a repository."""
+    found = repository(root)
+    if found is None or page is None or not page.is_notebook:
         return
-    addresses = launch_addresses(*found, pagename)
+    addresses = launch_addresses(*found, page.docname)
     logos = {"Colab": "_static/images/logo_colab.png", "Binder": "_static/images/logo_binder.svg"}
     launch = [
         {"type": "link", "text": text, "tooltip": f"Open in {text}", "icon": icon, "url": addresses[text]}
@@ -140,11 +126,3 @@ def add_buttons(
     downloads = next(b["buttons"] for b in context["header_buttons"] if b.get("label") == "download-buttons")
     notebook = {"type": "link", "text": ".ipynb", "icon": "fas fa-code", "url": addresses[".ipynb"]}
     downloads.insert(0, notebook | {"tooltip": "Download the notebook", "label": "download-notebook-button"})
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the extension to Sphinx."""
-    app.connect("config-inited", name_repository)
-    app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
-    app.connect("build-finished", write_notebooks, priority=400)  # before warnings are counted
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

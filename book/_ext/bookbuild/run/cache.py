@@ -1,60 +1,62 @@
-"""Keep the execution cache whole: one build at a time, and no damaged entry is ever rendered.
+"""The store of executed pages: one build at a time, and no damaged entry is ever rendered.
 
-jupyter-cache neither locks its folder nor checks what it reads back. This extension does both, and
-lets jupyter-cache itself remove what is damaged; the chapters concerned are executed again.
+jupyter-cache neither locks its folder nor checks what it reads back. This module does both, and lets
+jupyter-cache itself remove what is damaged; the pages concerned are executed again.
 """
 
 import hashlib
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from chapters import cache_folder
+import nbformat
 from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
-from sphinx.application import Sphinx
-from sphinx.config import Config
-from sphinx.environment import BuildEnvironment
+from jupyter_cache.cache.main import NbArtifacts
 from sphinx.util import logging
+
+from bookbuild.book import Outputs
+from dlbook.record import Record
 
 LOGGER = logging.getLogger(__name__)
 NOTEBOOK, CHECKSUM = "base.ipynb", "base.sha256"
+# In an entry: the page's record, and the folder of the files that the page saved.
+RECORD, FILES = "record.json", "files"
 # A file in an entry that another machine computed.
 ELSEWHERE = "from-elsewhere"
 
 
-def checksum(notebook: Path) -> str:
-    """Return the SHA-256 of a cached notebook."""
-    return hashlib.sha256(notebook.read_bytes()).hexdigest()
-
-
-def sign(cache: Path) -> None:
-    """Write the checksum of each new entry beside it."""
-    for notebook in cache.glob(f"executed/*/{NOTEBOOK}"):
-        signature = notebook.with_name(CHECKSUM)
-        if not signature.exists():
-            signature.write_text(checksum(notebook))
+def checksum(entry: Path) -> str:
+    """Return the SHA-256 over an entry's notebook and artifacts, their names included."""
+    digest = hashlib.sha256()
+    for path in [entry / NOTEBOOK, *sorted(path for path in entry.glob("artifacts/**/*") if path.is_file())]:
+        digest.update(f"{path.relative_to(entry).as_posix()} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def is_whole(entry: Path) -> bool:
-    """Tell whether a cache entry is, byte for byte, what was signed."""
-    notebook, signature = entry / NOTEBOOK, entry / CHECKSUM
-    return notebook.exists() and signature.exists() and signature.read_text() == checksum(notebook)
+    """Tell whether a cache entry is, byte for byte, what was signed, and has a record."""
+    signature = entry / CHECKSUM
+    parts = (entry / NOTEBOOK, entry / "artifacts" / RECORD, signature)
+    return all(part.exists() for part in parts) and signature.read_bytes() == checksum(entry).encode()
 
 
-def came_from_elsewhere(entry: Path) -> bool:
-    """Tell whether a cache entry was computed on another machine and merged into this cache."""
-    return (entry / ELSEWHERE).exists()
+def sign(entry: Path) -> None:
+    """Write an entry's checksum into it."""
+    (entry / CHECKSUM).write_text(checksum(entry))
 
 
-def entries(cache: Path) -> list[tuple[int, str, str]] | None:
+def entries(folder: Path) -> list[tuple[int, str, str]] | None:
     """Return number, key and source file of each entry; None where the cache's list cannot be read.
 
     Read with sqlite3 itself: to load what jupyter-cache reads it with takes longer than the rest.
     """
     try:
-        with closing(sqlite3.connect(cache / "global.db")) as database:
+        with closing(sqlite3.connect(folder / "global.db")) as database:
             if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 return None
             return database.execute("SELECT pk, hashkey, uri FROM nbcache").fetchall()
@@ -62,78 +64,88 @@ def entries(cache: Path) -> list[tuple[int, str, str]] | None:
         return None
 
 
-def drop_damaged(cache: Path) -> list[str]:
-    """Remove what is damaged from a cache.
-
-    Args:
-        cache: jupyter-cache's folder, which may not exist.
-
-    Returns:
-        The source files whose entries were removed; ``*`` where the whole cache is gone, or had to go.
-    """
-    if not (cache / "global.db").exists():
-        return ["*"]
-    listed = entries(cache)
-    if listed is None:
-        get_cache(str(cache)).clear_cache()
-        return ["*"]
-    damaged = [(pk, uri) for pk, key, uri in listed if not is_whole(cache / "executed" / key)]
-    if damaged:
-        NbCacheRecord.remove_records([pk for pk, _ in damaged], get_cache(str(cache)).db)
-    return sorted({uri for _, uri in damaged})
+@contextmanager
+def locked(build: Path) -> Iterator[None]:
+    """Let one build at a time use a folder; the others wait, and say so."""
+    guard = lock(build)
+    try:
+        yield
+    finally:
+        guard.release()
 
 
-def locked(folder: Path) -> FileLock:
-    """Return the lock of a build's folder, held; released when it is left as a context, or with `release`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(folder / ".build.lock")
+def lock(build: Path) -> FileLock:
+    """Return the lock of a build's folder, held; the system frees it if this process dies."""
+    build.mkdir(parents=True, exist_ok=True)
+    guard = FileLock(build / ".build.lock")
     try:
         guard.acquire(timeout=0)
     except Timeout:
-        LOGGER.info("another build is running in %s: waiting for it to finish", folder)
+        LOGGER.info("another build is running in %s: waiting for it to finish", build)
         guard.acquire()
     return guard
 
 
-class Keeper:
-    """Guards one build's cache, between Sphinx's events."""
+class ExecutionCache:
+    """jupyter-cache's folder, with a record and saved files beside each notebook.
 
-    def lock(self, app: Sphinx, config: Config) -> None:
-        """Wait for any other build in the same folder; the system frees the lock if this one dies."""
-        self.guard = locked(Path(app.outdir).parent)
+    Args:
+        folder: made if it is not there.
+    """
 
-    def check(self, app: Sphinx) -> None:
-        """Drop damaged entries before anything is read, and say so."""
-        cache = cache_folder(app.env)
-        existed = (cache / "global.db").exists()
-        self.dropped = drop_damaged(cache)
-        for source in self.dropped if existed else []:
-            what = (
-                "the execution cache was damaged and is"
-                if source == "*"
-                else f"{source}: its cached outputs were"
-            )
-            LOGGER.info("%s removed; what is missing executes again", what)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._cache = get_cache(str(folder))
 
-    def outdated(
-        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
-    ) -> list[str]:
-        """Report the pages whose entries were dropped."""
-        executed = {name for name in env.found_docs if "kernelspec" in env.metadata.get(name, {})}
-        if "*" in self.dropped:
-            return sorted(executed)
-        return sorted(name for name in executed if env.doc2path(name) in self.dropped)
+    def drop_damaged(self) -> list[str]:
+        """Remove what is damaged, and say so.
 
-    def release(self, app: Sphinx, exception: Exception | None) -> None:
-        """Let the next build begin."""
-        self.guard.release()
+        Returns:
+            The source files whose entries were removed; ``*`` where the whole cache had to go.
+        """
+        if not (self.folder / "global.db").exists():
+            return []
+        listed = entries(self.folder)
+        if listed is None:
+            self._cache.clear_cache()
+            LOGGER.info("the execution cache was damaged and is removed; what is missing executes again")
+            return ["*"]
+        damaged = [(pk, uri) for pk, key, uri in listed if not is_whole(self._entry(key))]
+        if damaged:
+            NbCacheRecord.remove_records([pk for pk, _ in damaged], self._cache.db)
+        sources = sorted({uri for _, uri in damaged})
+        for source in sources:
+            LOGGER.info("%s: its cached outputs were removed; what is missing executes again", source)
+        return sources
 
+    def find(self, key: str) -> Outputs | None:
+        """Return the outputs that are kept under a key; None where there are none."""
+        try:
+            NbCacheRecord.record_from_hashkey(key, self._cache.db)
+        except KeyError:
+            return None
+        entry = self._entry(key)
+        record = Record.from_json((entry / "artifacts" / RECORD).read_text(encoding="utf-8"))
+        return Outputs(key, record, entry / "artifacts" / FILES, (entry / ELSEWHERE).exists())
 
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the extension to Sphinx."""
-    keeper = Keeper()
-    app.connect("config-inited", keeper.lock)
-    app.connect("builder-inited", keeper.check, priority=900)  # after myst-nb has read its configuration
-    app.connect("env-get-outdated", keeper.outdated)
-    app.connect("build-finished", keeper.release, priority=999)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}
+    def store(self, source: Path, notebook: nbformat.NotebookNode, artifacts: Path, seconds: float) -> None:
+        """Keep an executed page; whatever was kept for the same key is replaced.
+
+        Args:
+            source: of the page.
+            notebook: executed; its kernelspec has the fingerprint.
+            artifacts: a folder with the record as ``record.json``, and the files below ``files``.
+            seconds: that the execution took.
+        """
+        paths = [str(path) for path in artifacts.rglob("*") if path.is_file()]
+        bundle = CacheBundleIn(
+            notebook,
+            str(source),
+            artifacts=NbArtifacts(paths, in_folder=artifacts),
+            data={"execution_seconds": seconds},
+        )
+        kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        sign(self._entry(kept.hashkey))
+
+    def _entry(self, key: str) -> Path:
+        return self.folder / "executed" / key

@@ -1,21 +1,19 @@
 """What code imports, straight and through the package's other modules, found without running it."""
 
 import ast
-import functools
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
-CELL_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.MULTILINE | re.DOTALL)
+
+class DependencyError(Exception):
+    """Code depends on something that cannot be told from reading it; the message says on what."""
 
 
-def chapter_trees(text: str) -> list[ast.Module]:
-    """Return the syntax trees of a MyST chapter's code cells; a cell that does not parse is left out."""
+def syntax_trees(cells: Iterable[str]) -> list[ast.Module]:
+    """Return the syntax trees of code cells; a cell that does not parse is left out."""
     trees = []
-    for cell in CODE_CELL.finditer(text):
-        code = CELL_OPTIONS.sub("", cell.group(2))
+    for code in cells:
         lines = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))]
         try:
             trees.append(ast.parse("\n".join(lines)))
@@ -42,14 +40,44 @@ def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
 
 
 def loaded_data_sets(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the texts that code hands to a call of ``load``, ``fetch`` or ``load_weights``."""
-    names = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if called in ("load", "fetch", "load_weights") and isinstance(node.args[0].value, str):
-                names.add(node.args[0].value)
-    return names
+    """Return the texts that code hands to a call of ``load`` or ``fetch``, as their first argument."""
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {
+        call.args[0].value
+        for call in calls
+        if _called(call) in ("load", "fetch")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
+
+
+def page_files(trees: Iterable[ast.Module], function: str) -> list[tuple[str, ...]]:
+    """Return the names that code hands to ``pages.load`` (page and file) or to ``pages.save`` (file).
+
+    Args:
+        trees: the code.
+        function: ``load`` or ``save``.
+
+    Raises:
+        DependencyError: a name is not written out, so that nobody knows what the call means before it runs.
+    """
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    count = {"load": 2, "save": 1}[function]
+    found = []
+    for call in calls:
+        home = getattr(call.func, "value", None)
+        if _called(call) != function or not isinstance(home, ast.Name) or home.id != "pages":
+            continue
+        names = [part.value for part in call.args[:count] if isinstance(part, ast.Constant)]
+        if len(names) != count or not all(isinstance(name, str) for name in names):
+            raise DependencyError(f"write the names in {ast.unparse(call)} out: what a page needs is read off")
+        found.append(tuple(map(str, names)))
+    return found
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def reachable(trees: Iterable[ast.Module], package: Path) -> tuple[dict[str, Path], set[str]]:
@@ -81,7 +109,6 @@ def reachable(trees: Iterable[ast.Module], package: Path) -> tuple[dict[str, Pat
     return modules, outside
 
 
-@functools.cache
 def code_checksum(path: Path) -> str:
     """Return a checksum of what a module does: comments, docstrings and layout do not count."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -98,6 +125,5 @@ def _module_file(dotted: str, package: Path) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-@functools.cache
 def _module_imports(path: Path, package: str) -> tuple[str, ...]:
     return tuple(imported_names(ast.parse(path.read_text(encoding="utf-8")), package))

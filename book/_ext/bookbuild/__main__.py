@@ -1,0 +1,85 @@
+"""The build's command line: ``python -m bookbuild COMMAND``; the Makefile calls it."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from bookbuild.book import Book, BookError
+from bookbuild.check import changes, notebooks, site
+from bookbuild.promises import PromiseError
+from bookbuild.run import exchange
+from bookbuild.run.cache import ExecutionCache, locked
+from bookbuild.run.execute import execute
+
+
+def _execute(book: Book, chosen: argparse.Namespace) -> int:
+    with locked(book.build):
+        cache = ExecutionCache(book.cache_folder)
+        cache.drop_damaged()
+        execute(book, cache)
+    return 0
+
+
+def _merge(book: Book, chosen: argparse.Namespace) -> int:
+    with locked(book.build):
+        for source in chosen.source or [exchange.published(book)]:
+            counts = exchange.merge_from(source, book)
+            print(f"{source}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    return 0
+
+
+def _export(book: Book, chosen: argparse.Namespace) -> int:
+    with locked(book.build):
+        exchange.export(book.cache_folder, chosen.archive)
+    return 0
+
+
+def _verify(book: Book, chosen: argparse.Namespace) -> int:
+    return site.verify(book)
+
+
+def _rehearse(book: Book, chosen: argparse.Namespace) -> int:
+    return notebooks.rehearse_all(book, chosen.notebook)
+
+
+def _changes(book: Book, chosen: argparse.Namespace) -> int:
+    return changes.report(book)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    top = argparse.ArgumentParser(prog="python -m bookbuild", description=__doc__)
+    top.add_argument("--root", type=Path, default=Path(), help="the checkout; else the current folder")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name: str, function: object, words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words)
+        added.set_defaults(function=function)
+        return added
+
+    command("execute", _execute, "execute the pages whose outputs are not in the cache")
+    merging = command("merge", _merge, "add pages that other machines executed")
+    merging.add_argument("source", nargs="*", help="folders, archives or addresses; else the published cache")
+    exporting = command("export", _export, "pack the executed pages up")
+    exporting.add_argument("archive", type=Path)
+    command("verify", _verify, "say what is wrong with the built site")
+    rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")
+    rehearsing.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all of them")
+    command("changes", _changes, "say which pages the last commit changed, and which were executed anew")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; 1 with a message where it cannot be done."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    chosen = parser().parse_args(arguments)
+    try:
+        return chosen.function(Book.at(chosen.root), chosen)
+    except (BookError, PromiseError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""The book as the build sees it: where its parts lie, and its pages."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+from myst_nb.core.config import NbParserConfig
+from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
+from myst_parser.config.main import MdParserConfig
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+from bookbuild.promises import Promise, promises_of
+from dlbook.record import Record
+
+# What precedes the text of a page: YAML between two lines of dashes.
+FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
+
+
+class BookError(Exception):
+    """The book cannot be built as it is; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `_config.yml` says about execution.
+
+    Attributes:
+        cell_limit: seconds that one cell may take.
+        page_limit: seconds that all cells of a page may take.
+        myst: the extensions of MyST that are switched on.
+    """
+
+    cell_limit: float = 7200
+    page_limit: float = 14_400
+    myst: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the execution of a page left behind.
+
+    Attributes:
+        key: that the cache keeps it under.
+        record: the page's numbers, and where they come from.
+        files: the folder of the files that the page saved.
+        is_from_elsewhere: whether another machine executed the page.
+        is_new: whether it was executed by this build.
+    """
+
+    key: str
+    record: Record
+    files: Path
+    is_from_elsewhere: bool = False
+    is_new: bool = False
+
+
+@dataclass
+class Page:
+    """A page of the book.
+
+    Attributes:
+        docname: its name, such as ``cnn/mnist-mlp``.
+        path: of its source.
+        source: its text, as it lies on the disk.
+        settings: of the book.
+        fingerprint: what its outputs depend on beside its cells; empty until the build knows.
+        outputs: of its cells; None until they are executed, or where there are none.
+    """
+
+    docname: str
+    path: Path
+    source: str
+    settings: Settings = field(default=Settings(), repr=False)
+    fingerprint: dict[str, Any] = field(default_factory=dict, repr=False)
+    outputs: Outputs | None = None
+
+    @property
+    def key(self) -> str:
+        """What the cache keeps the outputs under; empty until they are there."""
+        return self.outputs.key if self.outputs else ""
+
+    @cached_property
+    def is_notebook(self) -> bool:
+        """Whether the page has cells to execute: what myst-nb would read as a notebook."""
+        return is_myst_markdown_notebook(self.source)
+
+    def notebook(self, source: str | None = None) -> nbformat.NotebookNode:
+        """Return the page as the notebook that myst-nb makes of it.
+
+        Args:
+            source: what to read in place of the page's own text.
+        """
+        text = self.source if source is None else source
+        markdown = MdParserConfig(enable_extensions=set(self.settings.myst))
+        reader = create_nb_reader(str(self.path), markdown, NbParserConfig(), text)
+        if reader is None:
+            raise BookError(f"{self.path} is no notebook")
+        notebook = reader.read(text)
+        if notebook.metadata.get("kernelspec", {}).get("name") is None:
+            raise BookError(
+                f"{self.path} does not say what executes it: its front matter needs a kernelspec with a name"
+            )
+        return notebook
+
+    @cached_property
+    def code(self) -> list[str]:
+        """The source of each code cell."""
+        return [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+
+    @cached_property
+    def promises(self) -> dict[str, Promise]:
+        """What the front matter promises, by the name of the result."""
+        return promises_of(self.docname, self.notebook().metadata.get("promises", {}))
+
+
+@dataclass(frozen=True)
+class Book:
+    """The folders of a book, and its pages.
+
+    Attributes:
+        root: the checkout.
+        pages_folder: of the pages' sources.
+        build: of all that the build makes.
+        toc: the table of contents.
+        settings: about execution.
+    """
+
+    root: Path
+    pages_folder: Path
+    build: Path
+    toc: Path
+    settings: Settings = Settings()
+
+    @classmethod
+    def at(cls, root: Path) -> "Book":
+        """Return the book of a checkout, as its ``_config.yml`` describes it.
+
+        Raises:
+            BookError: there is no book.
+        """
+        root, config = root.resolve(), root / "_config.yml"
+        if not config.exists():
+            raise BookError(f"there is no book in {root}: expected _config.yml and _toc.yml there")
+        said: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
+        settings = Settings(
+            cell_limit=said["execute"]["timeout"],
+            page_limit=said["sphinx"]["config"]["bookbuild_page_limit"],
+            myst=tuple(said["parse"]["myst_enable_extensions"]),
+        )
+        return cls(root, root / "book", root / "_build", root / "_toc.yml", settings)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where jupyter-cache keeps executed pages."""
+        return self.build / ".jupyter_cache"
+
+    @property
+    def html(self) -> Path:
+        """Where the site is written."""
+        return self.build / "html"
+
+    @cached_property
+    def pages(self) -> dict[str, Page]:
+        """All pages by name, in the order of the table of contents."""
+        return {page.docname: page for page in self._read_pages()}
+
+    @property
+    def notebooks(self) -> dict[str, Page]:
+        """The pages that have cells to execute."""
+        return {docname: page for docname, page in self.pages.items() if page.is_notebook}
+
+    def _read_pages(self) -> Iterator[Page]:
+        for docname in parse_toc_yaml(self.toc):
+            path = self.pages_folder / (docname if docname.endswith(".md") else f"{docname}.md")
+            if path.exists():  # where it does not, Sphinx says so
+                source = path.read_text(encoding="utf-8")
+                yield Page(docname.removesuffix(".md"), path, source, self.settings)
+
+
+def chosen_pages(book: Book) -> set[str]:
+    """Return the pages that ``DLBOOK_CHAPTERS`` asks for; none where all are meant.
+
+    Raises:
+        BookError: the book has no such page, or nothing in it can be executed.
+    """
+    names = set(os.environ.get("DLBOOK_CHAPTERS", "").replace(",", " ").split())
+    if unknown := sorted(names - book.notebooks.keys()):
+        raise BookError(f"no chapter {', '.join(unknown)}: the book has {', '.join(sorted(book.notebooks))}")
+    return names

@@ -1,0 +1,129 @@
+"""One build of the site: what happens at each of Sphinx's events, in the order of `bookbuild.setup`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from filelock import FileLock
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+from bookbuild import summary
+from bookbuild.book import Book, BookError, Settings
+from bookbuild.promises import PromiseError
+from bookbuild.render import launch, placeholders, results
+from bookbuild.run.cache import ExecutionCache, lock
+from bookbuild.run.execute import execute
+from bookbuild.run.keys import changes, with_fingerprint
+
+LOGGER = logging.getLogger(__name__)
+# What follows from pages that are not there yet, in a build of chosen pages only.
+CONSEQUENCES = ("bookbuild.missing", "etoc.ref", "ref.doc", "myst.xref_missing")
+
+
+class Build:
+    """The book and its outputs, between Sphinx's events."""
+
+    book: Book
+    guard: FileLock | None = None
+
+    def suppress_consequences(self, app: Sphinx, config: Config) -> None:
+        """Where chosen pages are built, do not warn of what the others would have brought."""
+        if os.environ.get("DLBOOK_CHAPTERS", "").strip():
+            config.suppress_warnings = [*config.suppress_warnings, *CONSEQUENCES]
+
+    def execute(self, app: Sphinx) -> None:
+        """Wait for any other build in the same folder; then execute what is missing, before anything is read."""
+        self.book = book_of(app)
+        self.guard = lock(self.book.build)
+        try:
+            cache = ExecutionCache(self.book.cache_folder)
+            cache.drop_damaged()
+            execute(self.book, cache)
+        except (BookError, PromiseError) as error:
+            self.guard.release()
+            raise ExtensionError(str(error)) from error
+        except BaseException:
+            self.guard.release()
+            raise
+
+    def outdated(
+        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+    ) -> list[str]:
+        """Return the pages whose outputs are others than when they were read, and say why."""
+        stale = []
+        for docname, page in self.book.notebooks.items():
+            kernel = env.metadata.get(docname, {}).get("kernelspec")
+            if page.outputs is None or not isinstance(kernel, dict):
+                continue
+            reasons = changes(kernel["fingerprint"], page.fingerprint)
+            if reasons:
+                LOGGER.info("%s was computed with other code or data: %s", docname, ", ".join(reasons))
+            if reasons or page.outputs.is_new:
+                stale.append(docname)
+        return stale
+
+    def leave_unexecuted(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Keep the pages of an earlier build, or none, whose execution was not asked for.
+
+        A later build finds them changed still.
+        """
+        for docname in docnames.copy():
+            page = self.book.notebooks.get(docname)
+            if page and page.outputs is None:
+                docnames.remove(docname)
+                if docname not in env.all_docs:
+                    env.found_docs.discard(docname)
+
+    def mark(self, app: Sphinx, docname: str, source: list[str]) -> None:
+        """Write the fingerprint into the source that myst-nb reads: it finds the outputs by it."""
+        page = self.book.notebooks.get(docname)
+        if page:
+            source[0] = with_fingerprint(page, page.fingerprint)
+
+    def refresh(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
+        """Write the pages again that show others."""
+        return sorted(placeholders.pages_that_show_others(env))
+
+    def fill(self, app: Sphinx, doctree: nodes.document, docname: str) -> None:
+        """Put numbers and tables where their placeholders are."""
+        rendering = placeholders.Rendering(app, self.book, docname)
+        placeholders.fill_all(rendering, doctree)
+        results.add_provenance(rendering, doctree)
+
+    def add_buttons(
+        self, app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+    ) -> None:
+        """Let readers launch a page."""
+        launch.add_buttons(self.book.pages.get(page), self.book.root, context)
+
+    def write(self, app: Sphinx, exception: Exception | None) -> None:
+        """Write what goes beside the site: the notebooks, the results, and the files that pages saved."""
+        if exception is None:
+            launch.write_notebooks(app, self.book)
+            summary.write(self.book)
+
+    def finish(self, app: Sphinx, exception: Exception | None) -> None:
+        """Let the next build begin; after warnings, it reads every page again.
+
+        Sphinx would otherwise read nothing again, warn of nothing, and call the same site a success.
+        """
+        if exception is not None or app._warncount:
+            (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+        if self.guard:
+            self.guard.release()
+
+
+def book_of(app: Sphinx) -> Book:
+    """Return the book that Sphinx builds."""
+    settings = Settings(
+        cell_limit=app.config.nb_execution_timeout,
+        page_limit=app.config.bookbuild_page_limit,
+        myst=tuple(app.config.myst_enable_extensions),
+    )
+    toc = Path(app.config.external_toc_path)
+    return Book(Path(app.srcdir).parent, Path(app.srcdir), Path(app.outdir).parent, toc, settings)

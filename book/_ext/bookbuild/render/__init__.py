@@ -1,0 +1,33 @@
+"""Rendering: the book's own roles and directives, its tables, its notebooks, and what the theme leaves wrong."""
+
+import hashlib
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from bookbuild.render import figures, placeholders, results, run_times
+
+
+def add_markup(app: Sphinx) -> None:
+    """Tell Sphinx of the book's roles and directives."""
+    app.add_role("result", results.ResultRole())
+    app.add_role("provenance", results.ProvenanceRole())
+    app.add_directive("promises", results.PromisesDirective)
+    app.add_directive("results-table", results.ResultsTableDirective)
+    app.add_directive("run-times", run_times.RunTimesDirective)
+    app.add_directive("page-figure", figures.PageFigureDirective)
+    for node in (
+        results.Number,
+        results.Fact,
+        results.Promises,
+        results.ResultsTable,
+        run_times.RunTimes,
+        figures.PageFigure,
+    ):
+        app.add_node(node, html=(placeholders.skip_node, None))
+
+
+def checksum() -> str:
+    """Return a checksum over what renders, which every page depends on."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,0 +1,243 @@
+"""Execute the pages whose outputs are not in the cache, before anything is rendered.
+
+All that must run is known first. So pages run side by side, each is in the cache as soon as it is done, and
+one that fails keeps no other from being executed. A page that loads another's file runs behind that page.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import psutil
+import requests
+from sphinx.util import logging
+
+from bookbuild.book import Book, BookError, Page, chosen_pages
+from bookbuild.promises import broken
+from bookbuild.run.cache import RECORD, ExecutionCache
+from bookbuild.run.kernel import Failure, PageRun
+from bookbuild.run.keys import PACKAGE, Keys, device_kind
+from dlbook.data import registry
+
+LOGGER = logging.getLogger(__name__)
+# Bytes that a page may need at once. More pages at a time than fit would be slower than fewer.
+PAGE_MEMORY = 3_000_000_000
+
+
+def worker_count(device: str, jobs: int) -> int:
+    """Return how many pages to execute at a time: one on a GPU, else one for each core, if memory allows.
+
+    A page gets one thread: PyTorch's threads wait for each other at every small operation, so that two gain
+    nothing on a quiet machine, and lose nine tenths of the speed on a busy one (`make benchmark` shows it).
+    ``DLBOOK_WORKERS`` overrides the number.
+
+    Raises:
+        BookError: the variable is no number of at least 1.
+    """
+    requested = os.environ.get("DLBOOK_WORKERS")
+    if requested:
+        if not requested.isdecimal() or int(requested) < 1:
+            raise BookError(f"DLBOOK_WORKERS must be a number of at least 1, not {requested!r}")
+        return min(int(requested), jobs)
+    fitting = psutil.virtual_memory().available // PAGE_MEMORY
+    return max(1, min(cores(), fitting, jobs)) if device == "cpu" else 1
+
+
+def cores() -> int:
+    """Return how many cores this process may use; a container's quota counts."""
+    return joblib.cpu_count()
+
+
+class Executor:
+    """Fills the cache with the outputs of a book's pages.
+
+    Args:
+        book: whose pages.
+        cache: to fill.
+    """
+
+    def __init__(self, book: Book, cache: ExecutionCache) -> None:
+        self.book, self.cache = book, cache
+        self.keys = Keys(book)
+        self.failures: list[Failure] = []
+
+    def run(self) -> list[Failure]:
+        """Execute what is missing and was asked for; give each page its fingerprint and its outputs.
+
+        Returns:
+            Why the book cannot be rendered: failed pages, broken promises, pages of another device.
+
+        Raises:
+            BookError: the pages cannot be executed as they are.
+        """
+        chosen = chosen_pages(self.book)
+        order = self.keys.order()
+        if os.environ.get("DLBOOK_PREVIEW"):
+            self._choose_cached(order)
+        self._fetch_missing(name for name in order if name not in self.keys.chosen)
+        missing = [name for name in order if not self._recall(name)]
+        for docname in missing:
+            if chosen and docname not in chosen:
+                LOGGER.info("%s would execute, and is left as it is: it was not asked for", docname)
+        wanted = [name for name in missing if not chosen or name in chosen]
+        if wanted:
+            workers = worker_count(device_kind(), len(wanted))
+            LOGGER.info("executing %s, %d at a time", ", ".join(wanted), workers)
+            with _terminable():
+                self._execute(wanted, workers)
+        return self.failures + list(self._objections())
+
+    def _recall(self, docname: str) -> bool:
+        """Look a page up in the cache."""
+        page = self.book.pages[docname]
+        page.fingerprint = self.keys.fingerprint(docname)
+        page.outputs = self.cache.find(self.keys.key(docname))
+        return page.outputs is not None
+
+    def _choose_cached(self, order: Iterable[str]) -> None:
+        """For a preview, choose outputs that the cache has, made on whatever kind of device."""
+        for docname in order:
+            for candidate in self.keys.elsewhere(docname):
+                self.keys.chosen[docname] = candidate
+                if self.cache.find(self.keys.key(docname)):
+                    break
+            else:
+                del self.keys.chosen[docname]
+
+    def _fetch_missing(self, docnames: Iterable[str]) -> None:
+        """Fetch what the pages load and this machine lacks, so that the fingerprints know the outcome."""
+        for name in sorted({name for docname in docnames for name in self.keys.data_sets(docname)}):
+            if registry.is_present(name):
+                continue
+            if any(map(answers, registry.REGISTRY[name].sources)):
+                subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
+            else:
+                LOGGER.info("%s is not on this machine, and no source of it answers", name)
+
+    def _execute(self, wanted: list[str], workers: int) -> None:
+        """Run the pages, those that others need first; whatever ends this ends all kernels."""
+        waiting, running = list(wanted), dict[Future[Failure | None], PageRun]()
+        with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
+            try:
+                while waiting or running:
+                    for docname in self._ready(waiting, running.values())[: workers - len(running)]:
+                        waiting.remove(docname)
+                        run = self._prepare(docname, Path(scratch) / docname)
+                        running[pool.submit(run.execute, 1 if device_kind() == "cpu" else None)] = run
+                    if not running:  # what they need has failed
+                        self.failures += [self._unexecuted(docname) for docname in waiting]
+                        return
+                    for done in wait(running, return_when=FIRST_COMPLETED).done:
+                        self._finish(running.pop(done), done.result())
+            finally:
+                for run in running.values():
+                    run.kill()
+
+    def _ready(self, waiting: list[str], running: Iterable[PageRun]) -> list[str]:
+        """Return the pages that wait for no other."""
+        unfinished = {*waiting, *(run.page.docname for run in running)}
+        failed = {failure.docname for failure in self.failures}
+        return [name for name in waiting if not self.keys.needs(name) & (unfinished | failed)]
+
+    def _unexecuted(self, docname: str) -> Failure:
+        needed = ", ".join(sorted(self.keys.needs(docname)))
+        return Failure(docname, "the first cell", f"it loads files of {needed}, which were not executed")
+
+    def _prepare(self, docname: str, artifacts: Path) -> PageRun:
+        page = self.book.pages[docname]
+        loads = {}
+        for needed in self.keys.needs(docname):
+            outputs = self.book.pages[needed].outputs
+            files = outputs.record.files if outputs else {}
+            folder = outputs.files if outputs else Path()
+            loads[needed] = {name: (str(folder / saved.file), saved.sha256) for name, saved in files.items()}
+        return PageRun(page, page.notebook(self.keys.marked(docname)), artifacts, loads)
+
+    def _finish(self, run: PageRun, failure: Failure | None) -> None:
+        """Keep what a page left behind, unless it failed or the world changed under it."""
+        docname = run.page.docname
+        failure = failure or self._changed_meanwhile(run.page)
+        if failure:
+            self.failures.append(failure)
+            LOGGER.info("%s failed after %.1f s", docname, run.seconds)
+            return
+        (run.artifacts / RECORD).write_text(run.record().to_json(), encoding="utf-8")
+        self.cache.store(run.page.path, run.notebook, run.artifacts, run.seconds)
+        self._recall(docname)
+        if run.page.outputs:
+            run.page.outputs = replace(run.page.outputs, is_new=True)
+        LOGGER.info("%s executed in %.1f s", docname, run.seconds)
+
+    def _changed_meanwhile(self, page: Page) -> Failure | None:
+        """What runs must be what was keyed: else a later code's numbers would stay under this code's key."""
+        source = page.path.read_text(encoding="utf-8")
+        keys, docname = Keys(self.book), page.docname
+        keys.chosen = {name: known for name, known in self.keys.chosen.items() if name != docname}
+        if source == page.source and keys.fingerprint(docname) == self.keys.fingerprint(docname):
+            return None
+        return Failure(page.docname, "the run", "its code or data changed while it ran: build again")
+
+    def _objections(self) -> Iterator[Failure]:
+        """Yield what keeps executed pages from being shown."""
+        expected = os.environ.get("DLBOOK_EXPECT_DEVICE")
+        for page in self.book.notebooks.values():
+            if page.outputs is None:
+                continue
+            record = page.outputs.record
+            for sentence in broken(page.promises, record):
+                yield Failure(page.docname, "a promise", sentence)
+            device = record.provenance.device
+            if expected and device != expected:
+                said = f"{page.docname} was computed on {device}; this build expects {expected}"
+                yield Failure(page.docname, "the device", said)
+
+
+def answers(address: str) -> bool:
+    """Tell whether a web server is there, whatever it says, within seconds."""
+    try:
+        requests.head(address, timeout=3)
+    except requests.RequestException:
+        return False
+    return True
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End kernels when this process is asked to terminate, as at a Ctrl-C."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def execute(book: Book, cache: ExecutionCache) -> None:
+    """Execute what is missing from the cache; afterwards every page has its outputs.
+
+    Raises:
+        BookError: a page failed, broke a promise, or cannot be executed; all others are executed and kept.
+    """
+    failures = Executor(book, cache).run()
+    if not failures:
+        return
+    for failure in failures:
+        if failure.traceback:
+            LOGGER.error("%s", failure.traceback)
+    said = "\n".join(f"  {failure}" for failure in failures)
+    raise BookError(f"the book is not rendered, and the last site stays as it was:\n{said}")

@@ -1,0 +1,153 @@
+"""Run the cells of one page in a kernel of its own, and bring back its outputs, its record and its files."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from tqdm import tqdm
+
+from bookbuild.book import Page
+from bookbuild.run.cache import FILES, RECORD
+from dlbook import pages
+from dlbook.record import Record
+
+COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a page's outputs cannot be used.
+
+    Attributes:
+        docname: of the page.
+        where: the cell and its line, or the part of the build that found it.
+        error: in one line.
+        traceback: of the cell, as IPython shows it; empty where there is none.
+    """
+
+    docname: str
+    where: str
+    error: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} of {self.docname} failed: {self.error}"
+
+
+class PageRun:
+    """One execution of a page.
+
+    Args:
+        page: what to execute.
+        notebook: the page with its fingerprint; its cells get outputs.
+        artifacts: an empty folder for the record and the files that the page saves.
+        loads: page → name → path and SHA-256 of the files that this page loads.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        notebook: nbformat.NotebookNode,
+        artifacts: Path,
+        loads: dict[str, dict[str, tuple[str, str]]],
+    ) -> None:
+        self.page, self.notebook, self.artifacts = page, notebook, artifacts
+        self.seconds = 0.0
+        self._started: list[int] = []
+        self._is_stopped = False
+        self._begun = time.monotonic()
+        self._variables = {
+            "TQDM_DISABLE": os.environ.get("TQDM_DISABLE", "1"),  # no bar leaves a trace in a page
+            pages.SAVES: str(artifacts / FILES),
+            pages.LOADS: json.dumps(loads),
+        }
+        self._client = NotebookClient(
+            notebook,
+            timeout_func=self._cell_limit,
+            on_cell_start=self._note_start,
+            resources={"metadata": {"path": str(page.path.parent)}},
+        )
+
+    def execute(self, threads: int | None) -> Failure | None:
+        """Execute all cells; return why the outputs are of no use, or None.
+
+        Args:
+            threads: for the kernel's computations; None leaves that to the libraries.
+        """
+        (self.artifacts / FILES).mkdir(parents=True)
+        environment = os.environ | self._variables
+        if threads is not None:
+            environment.setdefault("OMP_NUM_THREADS", str(threads))
+        # What the build asks of the kernel behind the last cell.
+        ask = f"from dlbook import results\nresults.write({str(self.artifacts / RECORD)!r})"
+        self.notebook.cells.append(nbformat.v4.new_code_cell(ask))
+        try:
+            with self._progress() as self._bar:
+                self._client.execute(env=environment)
+        except CellExecutionError as error:
+            return self._failure(f"{error.ename}: {error.evalue}", COLORS.sub("", str(error)))
+        except (CellControlSignal, DeadKernelError) as error:
+            return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        finally:
+            self.notebook.cells.pop()
+            self.seconds = time.monotonic() - self._begun
+        return self._accept()
+
+    def record(self) -> Record:
+        """Return what the page left behind beside its outputs."""
+        said = (self.artifacts / RECORD).read_text(encoding="utf-8")
+        return Record.from_json(said).took(self.seconds)
+
+    def kill(self) -> None:
+        """End the kernel at once; `execute` then returns in its own thread."""
+        self._is_stopped = True
+        provisioner = getattr(self._client.km, "provisioner", None)
+        with suppress(ProcessLookupError, TypeError):
+            os.kill(getattr(provisioner, "pid", None), signal.SIGKILL)
+
+    def _cell_limit(self, _: object) -> float:
+        settings = self.page.settings
+        left = settings.page_limit - (time.monotonic() - self._begun)
+        return max(0.1, min(settings.cell_limit, left))
+
+    def _note_start(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
+        if self._is_stopped:  # before there was a kernel to end
+            raise DeadKernelError("the build was stopped")
+        self._started.append(cell_index)
+        self._bar.update(cell_index - self._bar.n)
+
+    def _failure(self, error: str, traceback: str = "") -> Failure:
+        where = self._place(self._started[-1]) if self._started else "the kernel"
+        return Failure(self.page.docname, where, error, traceback)
+
+    def _place(self, index: int) -> str:
+        lines = self.notebook.metadata.get("source_map", [])
+        if index >= len(lines):
+            return "the record"
+        number = sum(cell.cell_type == "code" for cell in self.notebook.cells[: index + 1])
+        return f"cell {number} (line {lines[index] + 1})"
+
+    def _progress(self) -> "tqdm[None]":
+        quiet = not sys.stderr.isatty()
+        return tqdm(total=len(self.notebook.cells), desc=self.page.docname, leave=False, disable=quiet)
+
+    def _accept(self) -> Failure | None:
+        """Decide whether the outputs may be kept: a page that warns is not one to publish."""
+        for index, cell in enumerate(self.notebook.cells):
+            for output in cell.get("outputs", []):
+                if output.output_type == "stream" and output.name == "stderr":
+                    said = output.text.strip().splitlines()
+                    return Failure(
+                        self.page.docname, self._place(index), f"it wrote to stderr: {' / '.join(said[:5])}"
+                    )
+        return None
+

@@ -1,0 +1,206 @@
+"""What the outputs of a page depend on, and the key that the cache keeps them under.
+
+jupyter-cache keys an executed notebook on its code cells and its ``kernelspec``, and on nothing else. After a
+change in `dlbook` it would hand out stale outputs. So a fingerprint of all else goes into the kernelspec. The
+same fingerprint brings the same outputs back: an undone change executes nothing.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jupyter_cache.cache.main import JupyterCacheBase
+
+from bookbuild.book import FRONT_MATTER, Book, BookError, Page
+from bookbuild.run.dependencies import (
+    DependencyError,
+    code_checksum,
+    loaded_data_sets,
+    page_files,
+    reachable,
+    syntax_trees,
+)
+from dlbook.data import registry
+
+PACKAGE = "dlbook"
+
+# The packages whose version can change a number or a figure, by the name that code imports them under.
+COMPUTING_PACKAGES = {
+    "cv2": "opencv-python",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "torchvision": "torchvision",
+}
+# PyTorch finds a GPU on Linux only where its driver shows one of these.
+GPU_DEVICES = ("nvidia*", "dxg", "kfd")
+DEVICE_KINDS = ("cuda", "mps", "cpu")
+
+Fingerprint = dict[str, Any]
+
+
+def package_folder() -> Path:
+    """Return the folder of the `dlbook` that the kernels will import."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise BookError("dlbook is not installed here: run `make env`")
+    return Path(spec.origin).parent
+
+
+def locked_versions(root: Path) -> dict[str, str]:
+    """Return package → version as the lock files in ``root`` say; several, where it depends on Python's."""
+    found: dict[str, set[str]] = {}
+    for lock in root.glob("requirements*.txt"):
+        for name, version in re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock.read_text(), re.MULTILINE):
+            found.setdefault(name, set()).add(version)
+    return {name: " or ".join(sorted(versions)) for name, versions in found.items()}
+
+
+@functools.cache
+def device_kind() -> str:
+    """Return ``cpu``, ``cuda`` or ``mps``, as the kernels will choose it."""
+    requested = os.environ.get("DLBOOK_DEVICE")
+    if requested:
+        return requested
+    if sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in GPU_DEVICES):
+        return "cpu"  # without loading PyTorch, which takes longer than everything else here
+    code = "from dlbook import runtime; print(runtime.current().device.type)"
+    return subprocess.check_output([sys.executable, "-c", code], text=True).strip()
+
+
+class Keys:
+    """The fingerprints and keys of a book's pages, as its code, its data and this machine are now."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.package = package_folder()
+        self.versions = locked_versions(book.root)
+        self.chosen: dict[str, Fingerprint] = {}
+        self.trees = {name: syntax_trees(page.code) for name, page in book.notebooks.items()}
+
+    def fingerprint(self, docname: str) -> Fingerprint:
+        """Return what the outputs of a page depend on, beside its cells."""
+        if docname not in self.chosen:
+            self.chosen[docname] = self._fingerprint(docname)
+        return self.chosen[docname]
+
+    def _fingerprint(self, docname: str) -> Fingerprint:
+        modules, packages = reachable(self.trees[docname], self.package)
+        return {
+            "device": device_kind(),
+            "data": {name: registry.state(name) for name in sorted(self.data_sets(docname))},
+            "packages": {name: self._version(name) for name in sorted(_distributions(packages))},
+            "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
+            | {file.name: file_checksum(file) for file in files_beside(modules.values())},
+            "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
+        }
+
+    def elsewhere(self, docname: str) -> Iterator[Fingerprint]:
+        """Yield the fingerprints that a page has on machines with the real data, a GPU's first."""
+        own = self._fingerprint(docname)
+        for device in DEVICE_KINDS:
+            yield own | {"device": device, "data": dict.fromkeys(own["data"], "original")}
+
+    def key(self, docname: str) -> str:
+        """Return what jupyter-cache calls a page's hash key."""
+        notebook = self.book.notebooks[docname].notebook(self.marked(docname))
+        return str(JupyterCacheBase(self.book.cache_folder).create_hashed_notebook(notebook)[1])
+
+    def marked(self, docname: str) -> str:
+        """Return a page's source with the fingerprint in its kernelspec."""
+        return with_fingerprint(self.book.notebooks[docname], self.fingerprint(docname))
+
+    def data_sets(self, docname: str) -> set[str]:
+        """Return the registered data sets that a page loads."""
+        return loaded_data_sets(self.trees[docname]) & set(registry.REGISTRY)
+
+    def needs(self, docname: str) -> set[str]:
+        """Return the pages whose files a page loads.
+
+        Raises:
+            BookError: the book has no such page, that page saves no such file, or pages need each other.
+        """
+        return {page for page, _ in self._loads(docname)}
+
+    def order(self) -> list[str]:
+        """Return all pages with cells, each behind those that it needs; else in the order of the contents."""
+        done: list[str] = []
+
+        def visit(docname: str, above: tuple[str, ...]) -> None:
+            if docname in above:
+                raise BookError(f"pages need each other's files in a circle: {' → '.join([*above, docname])}")
+            for needed in sorted(self.needs(docname)):
+                visit(needed, (*above, docname))
+            if docname not in done:
+                done.append(docname)
+
+        for docname in self.book.notebooks:
+            visit(docname, ())
+        return done
+
+    def _loads(self, docname: str) -> list[tuple[str, ...]]:
+        try:
+            loads = page_files(self.trees[docname], "load")
+            for page, file in loads:
+                if page not in self.trees:
+                    raise BookError(f"{docname} loads a file of {page}, and the book has no such page")
+                if (file,) not in page_files(self.trees[page], "save"):
+                    raise BookError(f"{docname} loads the file {file!r} of {page}, which saves no such file")
+        except DependencyError as error:
+            raise BookError(f"{docname}: {error}") from error
+        return loads
+
+    def _version(self, distribution: str) -> str:
+        return self.versions.get(distribution) or metadata.version(distribution)
+
+
+def files_beside(modules: Iterable[Path]) -> list[Path]:
+    """Return what a package carries in the folders of these modules but code, such as trained weights."""
+    folders = {module.parent for module in modules if module.name == "__init__.py"}
+    kinds = {".py", ".pyc", ".md"}
+    return sorted(
+        file for folder in folders for file in folder.iterdir() if file.is_file() and file.suffix not in kinds
+    )
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, shortened."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _distributions(packages: Iterable[str]) -> set[str]:
+    return {COMPUTING_PACKAGES[name] for name in packages if name in COMPUTING_PACKAGES}
+
+
+def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
+    """Return a page's source with a fingerprint in its kernelspec, and every line of its text in its place."""
+    matter = FRONT_MATTER.match(page.source)
+    if matter is None:
+        raise BookError(f"{page.path} begins with no front matter")
+    said = yaml.safe_load(matter.group(1))
+    said["kernelspec"] = {**said.get("kernelspec", {}), "fingerprint": fingerprint}
+    # JSON is YAML, in one line; the others are padded.
+    padding = "\n" * (matter.group().count("\n") - 2)
+    return f"---\n{json.dumps(said)}{padding}---\n{page.source[matter.end():]}"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say what differs between two fingerprints, in words for the builder."""
+    found = [f"device {before['device']} → {after['device']}"] if before["device"] != after["device"] else []
+    for part in ("data", "packages", "modules", "pages"):
+        names = sorted(before[part].keys() | after[part].keys())
+        found += [name for name in names if before[part].get(name) != after[part].get(name)]
+    return found

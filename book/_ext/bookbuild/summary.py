@@ -1,0 +1,67 @@
+"""What the build writes beside the site: all results as one file, and the files that pages saved for others."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bookbuild.book import Book, Page
+from dlbook.record import Record
+
+RESULTS = "results.json"
+# Below the site's folder: page / checksum / file.
+SAVED = "_saved"
+
+
+def write(book: Book) -> None:
+    """Write ``_build/results.json``, and below the site the files that pages saved; each whole or not at all."""
+    pages = [page for page in book.pages.values() if page.outputs]
+    text = json.dumps({page.docname: _summary(page) for page in pages}, indent=2, ensure_ascii=False)
+    _replace(book.build / RESULTS, f"{text}\n".encode())
+    published = [_publish(book, page) for page in pages]
+    for stale in set((book.html / SAVED).rglob("*.*")) - {path for paths in published for path in paths}:
+        if stale.is_file():
+            stale.unlink()
+
+
+def read(build: Path) -> dict[str, Record]:
+    """Return what `write` wrote for each page; nothing where no book was built."""
+    path = build / RESULTS
+    said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {docname: Record.from_dict(record) for docname, record in said.items()}
+
+
+def saved_address(docname: str, file: str, sha256: str) -> str:
+    """Return where a saved file lies below the site: another content has another address."""
+    return f"{SAVED}/{docname}/{sha256[:16]}/{file}"
+
+
+def _summary(page: Page) -> dict[str, Any]:
+    """Return a page's record, and what it promises of it."""
+    if page.outputs is None:
+        return {}
+    record = page.outputs.record
+    promises = {}
+    for name, promise in page.promises.items():
+        low, high = promise.bounds(record)
+        promises[name] = {"at_least": low, "at_most": high, "judged": promise.is_judged(record)}
+    return record.as_dict() | {"promises": promises}
+
+
+def _publish(book: Book, page: Page) -> set[Path]:
+    """Copy a page's saved files below the site, and return where they are."""
+    paths = set()
+    for saved in page.outputs.record.files.values() if page.outputs else ():
+        target = book.html / saved_address(page.docname, saved.file, saved.sha256)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(page.outputs.files / saved.file, target)  # type: ignore[union-attr]
+        paths.add(target)
+    return paths
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_bytes(content)
+    draft.replace(path)
