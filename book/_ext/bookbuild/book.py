@@ -1,8 +1,9 @@
 """The book as the build sees it: where its parts lie, and its pages."""
 
+import copy
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -90,18 +91,24 @@ class Page:
         """Whether the page has cells to execute: what myst-nb would read as a notebook."""
         return is_myst_markdown_notebook(self.source)
 
-    def notebook(self, source: str | None = None) -> nbformat.NotebookNode:
+    def notebook(self, fingerprint: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
         """Return the page as the notebook that myst-nb makes of it.
 
         Args:
-            source: what to read in place of the page's own text.
+            fingerprint: stands in its kernelspec, as part of what the cache keys outputs on.
         """
-        text = self.source if source is None else source
+        notebook = copy.deepcopy(self._read)
+        if fingerprint is not None:
+            notebook.metadata["kernelspec"]["fingerprint"] = nbformat.from_dict(dict(fingerprint))
+        return notebook
+
+    @cached_property
+    def _read(self) -> nbformat.NotebookNode:
         markdown = MdParserConfig(enable_extensions=set(self.settings.myst))
-        reader = create_nb_reader(str(self.path), markdown, NbParserConfig(), text)
+        reader = create_nb_reader(str(self.path), markdown, NbParserConfig(), self.source)
         if reader is None:
             raise BookError(f"{self.path} is no notebook")
-        notebook = reader.read(text)
+        notebook = reader.read(self.source)
         if notebook.metadata.get("kernelspec", {}).get("name") is None:
             raise BookError(
                 f"{self.path} does not say what executes it: its front matter needs a kernelspec with a name"
@@ -111,12 +118,12 @@ class Page:
     @cached_property
     def code(self) -> list[str]:
         """The source of each code cell."""
-        return [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+        return [cell.source for cell in self._read.cells if cell.cell_type == "code"]
 
     @cached_property
     def promises(self) -> dict[str, Promise]:
         """What the front matter promises, by the name of the result."""
-        return promises_of(self.docname, self.notebook().metadata.get("promises", {}))
+        return promises_of(self.docname, self._read.metadata.get("promises", {}))
 
 
 @dataclass(frozen=True)

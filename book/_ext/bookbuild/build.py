@@ -46,7 +46,8 @@ class Build:
             execute(self.book, cache)
         except (BookError, PromiseError) as error:
             self.guard.release()
-            raise ExtensionError(str(error)) from error
+            LOGGER.error("%s", error)
+            raise ExtensionError(str(error)) from None
         except BaseException:
             self.guard.release()
             raise

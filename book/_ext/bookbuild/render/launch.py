@@ -4,6 +4,7 @@ Jupyter Book's own Colab button leads to the ``.md`` file, which Colab cannot op
 ``_build/notebooks`` go to the branch ``notebooks`` of the repository when the site is published.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,9 +17,10 @@ from sphinx.util import logging
 
 from bookbuild.book import Book, Page
 from bookbuild.render.furniture import head
-from bookbuild.render.notebooks import NoPlainFormError, Surroundings, to_notebook
+from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
 from bookbuild.render.results import provenance_fact, result_text
+from bookbuild.render.surroundings import NoPlainFormError, Place, Surroundings
 from bookbuild.repository import repository, site_address
 
 LOGGER = logging.getLogger(__name__)
@@ -80,6 +82,14 @@ def write_notebooks(app: Sphinx, book: Book) -> None:
         stale.unlink()
 
 
+def _places(app: Sphinx) -> Iterator[tuple[str, Place]]:
+    """Yield every label of the book, and where it leads to."""
+    for label, (docname, anchor, title) in app.env.get_domain("std").labels.items():  # type: ignore[attr-defined]
+        yield label, Place(docname, anchor, title)
+    for label, (docname, number) in app.env.get_domain("math").equations.items():  # type: ignore[attr-defined]
+        yield f"equation-{label}", Place(docname, f"equation-{label}", f"({number})")
+
+
 def _notebook(
     rendering: Rendering, page: Page, sources: dict[str, tuple[str, str]], address: str | None
 ) -> nbformat.NotebookNode:
@@ -87,8 +97,10 @@ def _notebook(
         docname=page.docname,
         site=site_address(rendering.book.root) or "",
         number=lambda content: result_text(rendering, read_result_reference(content)),
-        fact=lambda content: provenance_fact(rendering, content),
+        provenance=lambda content: provenance_fact(rendering, content),
         references=sources,
+        titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
+        places=dict(_places(rendering.app)),
     )
     return to_notebook(page.source, around, address, head(rendering.book.root) or "HEAD")
 

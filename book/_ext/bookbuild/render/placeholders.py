@@ -22,7 +22,7 @@ RESULT = re.compile(
 )
 
 
-class UnknownError(Exception):
+class UnknownError(LookupError):
     """A placeholder asks for what is not there; the message says what."""
 
 

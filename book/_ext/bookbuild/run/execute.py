@@ -160,7 +160,7 @@ class Executor:
             files = outputs.record.files if outputs else {}
             folder = outputs.files if outputs else Path()
             loads[needed] = {name: (str(folder / saved.file), saved.sha256) for name, saved in files.items()}
-        return PageRun(page, page.notebook(self.keys.marked(docname)), artifacts, loads)
+        return PageRun(page, self.keys.notebook(docname), artifacts, loads)
 
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
         """Keep what a page left behind, unless it failed or the world changed under it."""

@@ -73,6 +73,7 @@ class PageRun:
         self._client = NotebookClient(
             notebook,
             timeout_func=self._cell_limit,
+            record_timing=False,  # which would be part of the cells, and of the key
             on_cell_start=self._note_start,
             resources={"metadata": {"path": str(page.path.parent)}},
         )

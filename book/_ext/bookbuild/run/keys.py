@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import yaml
 from jupyter_cache.cache.main import JupyterCacheBase
 
@@ -116,12 +117,12 @@ class Keys:
 
     def key(self, docname: str) -> str:
         """Return what jupyter-cache calls a page's hash key."""
-        notebook = self.book.notebooks[docname].notebook(self.marked(docname))
-        return str(JupyterCacheBase(self.book.cache_folder).create_hashed_notebook(notebook)[1])
+        hashed = JupyterCacheBase(self.book.cache_folder).create_hashed_notebook(self.notebook(docname))
+        return str(hashed[1])
 
-    def marked(self, docname: str) -> str:
-        """Return a page's source with the fingerprint in its kernelspec."""
-        return with_fingerprint(self.book.notebooks[docname], self.fingerprint(docname))
+    def notebook(self, docname: str) -> nbformat.NotebookNode:
+        """Return a page with its fingerprint, to be executed."""
+        return self.book.notebooks[docname].notebook(self.fingerprint(docname))
 
     def data_sets(self, docname: str) -> set[str]:
         """Return the registered data sets that a page loads."""
