@@ -166,8 +166,8 @@ def two_losses(phase: Phase) -> Loss:
 
 
 def two_views(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return two random views (2 N, C, H, W) of images (N, C, H, W), the second ones behind the first."""
-    return torch.cat([random_views(images, generator) for _ in range(2)])
+    """Return two random views (2 N, C, H, W), 0 to 1, of images (N, C, H, W), the second behind the first."""
+    return torch.cat([random_views(images, generator) for _ in range(2)]) / 255
 
 
 def hiding(side: int, first: Augment) -> Augment:
@@ -217,7 +217,8 @@ def train(path: Path, phases: Sequence[Phase] = PHASES) -> None:
     split, validation = data.random_split(cifar10.train, (0.95, 0.05), seed=0)
     pixels = split.images.float() / 255
     mean, std = pixels.mean(dim=(0, 2, 3)).tolist(), pixels.std(dim=(0, 2, 3)).tolist()
-    feed = Feed(split, validation, lambda images: v2.functional.normalize(images / 255, mean, std))
+    standardize = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    feed = Feed(split, validation, standardize)
     card = {"layers": json.dumps(SMALL), "mean": json.dumps(mean), "std": json.dumps(std)}
     card |= {"phases": describe(phases), "data_sha256": cifar10.source.sha256}
     runtime.seed_everything(phases[0].seed)
