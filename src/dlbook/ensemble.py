@@ -1,19 +1,20 @@
 """Train several networks of one architecture at the same time: one seed is one draw."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
-from torch.optim import Optimizer
 
 from dlbook import runtime
 from dlbook.data import Split, batches
 from dlbook.data.batches import Transform
+from dlbook.recipes import Recipe
+from dlbook.training import Feed, make_optimizer, train_epoch
 
 _EVALUATION_BATCH = 500
 
@@ -25,77 +26,63 @@ class Runs:
     Attributes:
         step_losses: (M, steps) float32 on the CPU, each network's loss on its own batch; NaN or infinite
             where it diverged.
-        validation_accuracy: (M,) float64 on the CPU, 0 to 1, after the last step.
+        validation_score: (M,) float64 on the CPU, after the last step; of classifiers, the accuracy, 0 to 1.
     """
 
     step_losses: Tensor
-    validation_accuracy: Tensor
+    validation_score: Tensor
 
 
-def fit_together(
-    models: Sequence[nn.Module],
-    train: Split,
-    validation: Split,
-    transform: Transform,
-    make_optimizer: Callable[[Iterable[Tensor]], Optimizer],
-    seeds: Sequence[int],
-    epochs: int,
-    batch_size: int = 100,
-) -> Runs:
+def fit_together(models: Sequence[nn.Module], feed: Feed, recipe: Recipe, seeds: Sequence[int]) -> Runs:
     """Train each model on its own order of the images, all of them in the same operations.
 
-    The weights of all models are stacked along a new first axis, and `torch.vmap` maps the forward pass
-    over it. Each model takes the very steps that it would take alone, up to rounding. Once the losses of
-    all models are NaN, an epoch is the last.
+    The weights of all models are stacked along a new first axis, and `torch.vmap` maps forward pass and loss
+    over it. Each model takes the very steps that it would take alone, up to rounding. One that diverges
+    leaves the others alone. Once the losses of all models are NaN, an epoch is the last.
 
     Args:
         models: of one architecture, already initialized; trained in place.
-        train: images to learn from; those that do not fill a last batch are left out of an epoch.
-        validation: images to judge by.
-        transform: from images (B, C, H, W) uint8 to what a model takes.
-        make_optimizer: from the stacked parameters to an optimizer that treats every number by itself,
-            as SGD and Adam do, such as ``functools.partial(torch.optim.Adam, lr=1e-3)``.
+        feed: images to learn from, and to judge by. Those that do not fill a last batch are left out of an
+            epoch, and none is augmented.
+        recipe: how to train; with an optimizer that treats every number by itself, as SGD and Adam do.
         seeds: one a model, for the order of its images.
-        epochs: passes over the training images.
-        batch_size: images a step.
 
     Raises:
-        ValueError: models and seeds differ in number, or the images do not fill one batch.
+        ValueError: models and seeds differ in number, the images do not fill one batch, or the feed has an
+            augmentation.
     """
+    size = recipe.batch_size
     if len(models) != len(seeds) or not models:
         raise ValueError(f"{len(models)} models need as many seeds, not {len(seeds)}")
-    if not 1 <= batch_size <= len(train):
-        raise ValueError(f"{len(train)} images do not fill a batch of {batch_size}")
+    if size > len(feed.train):
+        raise ValueError(f"{len(feed.train)} images do not fill a batch of {size}")
+    if feed.augment:
+        raise ValueError("networks that are trained together see their images as they are: leave out augment")
     device = runtime.current().device
-    state = _Stack(models, device)
-    optimizer = make_optimizer(state.parameters.values())
+    feed, stack = feed.to(device), _Stack(models, device)
+    steps = recipe.epochs * (len(feed.train) // size)
+    optimizer, schedule = make_optimizer(stack.weights.values(), recipe, steps)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    on_device, losses = train.to(device), []
-    for _ in range(epochs):
-        for images, labels in _batches(on_device, batch_size, transform, generators):
-            logits = state.forward(images)
-            each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
-            each = each.unflatten(0, labels.shape).mean(dim=1)
-            optimizer.zero_grad()
-            each.sum().backward()  # no network's loss depends on another's weights
-            optimizer.step()
-            losses.append(each.detach())
-        if each.isnan().all():  # so will every later loss be: the last biases are NaN
+    each = replace(recipe, loss=torch.vmap(recipe.loss))  # no network's loss depends on another's weights
+    losses: list[Tensor] = []
+    for _ in range(recipe.epochs):
+        train_batches = _batches(feed.train, size, feed.transform, generators)
+        losses.append(train_epoch(stack, train_batches, each, optimizer, schedule))
+        if losses[-1][-1].isnan().all():  # so will every later loss be: the last biases are NaN
             break
-    accuracy = state.accuracy(validation.to(device), transform)
-    state.unstack(models)
-    return Runs(_padded(losses, epochs * (len(train) // batch_size)), accuracy.cpu().double())
+    scores = stack.scores(feed.validation, feed.transform, recipe)
+    stack.unstack(models)
+    return Runs(_padded(torch.cat(losses), steps), scores)
 
 
-def _padded(losses: list[Tensor], steps: int) -> Tensor:
-    """Return the losses (M, steps) on the CPU, NaN for the steps that were not worth taking."""
-    taken = torch.stack(losses, dim=1).cpu()
-    return F.pad(taken, (0, steps - taken.shape[1]), value=math.nan)
+def _padded(losses: Tensor, steps: int) -> Tensor:
+    """Return the losses (taken, M) as (M, steps), NaN for the steps that were not worth taking."""
+    return F.pad(losses.T, (0, steps - len(losses)), value=math.nan)
 
 
 def _batches(
     split: Split, size: int, transform: Transform, generators: Sequence[torch.Generator]
-) -> Iterable[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (M, size, …) and labels (M, size): for each generator an order of its own."""
     orders = torch.stack([torch.randperm(len(split), generator=generator) for generator in generators])
     orders = orders[:, : len(split) // size * size].to(split.images.device)
@@ -104,34 +91,42 @@ def _batches(
         yield transform(images).unflatten(0, indices.shape), split.labels[indices]
 
 
-class _Stack:
+class _Stack(nn.Module):
     """The weights of several models along a first axis, and the forward pass mapped over it."""
 
     def __init__(self, models: Sequence[nn.Module], device: torch.device) -> None:
+        super().__init__()
         self.template = deepcopy(models[0]).to(device)
-        parameters, self.buffers = stack_module_state([deepcopy(model).to(device) for model in models])
-        self.parameters = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+        weights, self.statistics = stack_module_state([deepcopy(model).to(device) for model in models])
+        self.weights = {name: value.detach().requires_grad_() for name, value in weights.items()}
 
-    def forward(self, images: Tensor, shared: bool = False) -> Tensor:
-        """Return logits (M, B, K) for images (M, B, …), or (B, …) ``shared`` by all models."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Return outputs (M, B, …) for images (M, B, …), a batch a model."""
+        return self._mapped(0)(self.weights, self.statistics, images)
 
-        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
-            return functional_call(self.template, (parameters, buffers), (images,))
+    def shared(self, images: Tensor) -> Tensor:
+        """Return outputs (M, B, …) for images (B, …) that all models see."""
+        return self._mapped(None)(self.weights, self.statistics, images)
 
-        mapped = torch.vmap(one, in_dims=(0, 0, None if shared else 0), randomness="different")
-        return mapped(self.parameters, self.buffers, images)
+    def _mapped(self, axis: int | None) -> Callable[..., Tensor]:
+        def one(weights: dict[str, Tensor], statistics: dict[str, Tensor], images: Tensor) -> Tensor:
+            return functional_call(self.template, (weights, statistics), (images,))
+
+        return torch.vmap(one, in_dims=(0, 0, axis), randomness="different")
 
     @torch.no_grad()
-    def accuracy(self, split: Split, transform: Transform) -> Tensor:
-        self.template.eval()
-        hits = [
-            (self.forward(images, shared=True).argmax(dim=2) == labels).sum(dim=1)
-            for images, labels in batches(split, _EVALUATION_BATCH, transform)
-        ]
-        return torch.stack(hits).sum(dim=0) / len(split)
+    def scores(self, split: Split, transform: Transform, recipe: Recipe) -> Tensor:
+        """Return each model's score (M,) on a split, float64 on the CPU, in evaluation mode."""
+        self.eval()
+        parts = [(images, self.shared(images)) for images, _ in batches(split, _EVALUATION_BATCH, transform)]
+        images = torch.cat([images for images, _ in parts]).cpu()
+        outputs = torch.cat([output for _, output in parts], dim=1).cpu()
+        labels = split.labels.cpu()
+        return torch.tensor([recipe.score(output, images, labels) for output in outputs], dtype=torch.float64)
 
     @torch.no_grad()
     def unstack(self, models: Sequence[nn.Module]) -> None:
-        stacked = self.parameters | self.buffers
+        """Give each model its weights and statistics."""
+        stacked = self.weights | self.statistics
         for index, model in enumerate(models):
             model.load_state_dict({name: value[index] for name, value in stacked.items()}, strict=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Muon
 
 
@@ -42,7 +42,7 @@ class MuonSGD(SGD):
 
     def __init__(
         self,
-        parameters: Iterable[nn.Parameter],
+        parameters: Iterable[Tensor],
         lr: float,
         matrix_rate: float = 0.085,
         bias_rate: float = 440.0,
@@ -52,15 +52,12 @@ class MuonSGD(SGD):
         iterations: int = 3,
     ) -> None:
         parameters = list(parameters)
-        self.filters = [parameter for parameter in parameters if parameter.ndim == 4]
-        if not self.filters:
+        filters = [parameter for parameter in parameters if parameter.ndim == 4]
+        if not filters:
             raise ValueError("Muon is for filters, parameters with four dimensions: this model has none")
-        # Copies, as the filters' own memory need not be laid out row by row.
-        self.matrices = [nn.Parameter(each.detach().flatten(1).clone()) for each in self.filters]
-        self.muon = Muon(
-            self.matrices, weight_decay=0.0, momentum=filter_momentum, nesterov=True, ns_steps=iterations
-        )
-        groups: list[dict[str, Any]] = [{"params": self.filters}]
+        groups: list[dict[str, Any]] = [
+            {"params": filters, "filter_momentum": filter_momentum, "iterations": iterations}
+        ]
         biases = [parameter for parameter in parameters if parameter.ndim == 1]
         others = [parameter for parameter in parameters if parameter.ndim not in (1, 4)]
         for members, multiple in ((others, matrix_rate), (biases, bias_rate)):
@@ -71,23 +68,46 @@ class MuonSGD(SGD):
         super().__init__(groups, lr=lr, momentum=momentum, nesterov=True, fused=True)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Take one step for every parameter that has a gradient.
-
-        Raises:
-            ValueError: a closure is given; neither optimizer needs one here.
-        """
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step for every parameter that has a gradient; return what the closure does, if given."""
+        loss = None
         if closure is not None:
-            raise ValueError("MuonSGD takes no closure: compute the gradients before the step")
-        for group in self.muon.param_groups:
-            group["lr"] = self.param_groups[0]["lr"]
-        for each, matrix in zip(self.filters, self.matrices, strict=True):
-            if each.grad is not None:
-                matrix.copy_(each.flatten(1) * (len(each) ** 0.5 / each.norm().clamp(min=1e-12)))
-                matrix.grad = each.grad.flatten(1)
-        self.muon.step()
-        for each, matrix in zip(self.filters, self.matrices, strict=True):
-            if each.grad is not None:
-                each.copy_(matrix.view_as(each))
-                each.grad = matrix.grad = None  # SGD leaves out what has no gradient, and so does Muon
-        super().step()
+            with torch.enable_grad():
+                loss = closure()
+        filters, *others = self.param_groups
+        self._step_filters(filters)
+        self.param_groups = others  # what SGD is for
+        try:
+            super().step()
+        finally:
+            self.param_groups = [filters, *others]
+        return loss
+
+    def _step_filters(self, group: dict[str, Any]) -> None:
+        """Step the filters as matrices, by an optimizer whose state is kept as the filters' own.
+
+        The matrices are copies, as the filters' own memory need not be laid out row by row.
+        """
+        moving = [each for each in group["params"] if each.grad is not None]
+        if not moving:
+            return
+        matrices = [nn.Parameter(_scaled_rows(each)) for each in moving]
+        muon = Muon(
+            matrices,
+            group["lr"],
+            weight_decay=0.0,
+            momentum=group["filter_momentum"],
+            nesterov=True,
+            ns_steps=group["iterations"],
+        )
+        for each, matrix in zip(moving, matrices, strict=True):
+            matrix.grad = each.grad.flatten(1)
+            muon.state[matrix] = self.state[each]
+        muon.step()
+        for each, matrix in zip(moving, matrices, strict=True):
+            each.copy_(matrix.view_as(each))
+
+
+def _scaled_rows(bank: Tensor) -> Tensor:
+    """Return the filters of a bank as rows of a matrix, scaled to the norm that it has before a step."""
+    return bank.flatten(1) * (len(bank) ** 0.5 / bank.norm().clamp(min=1e-12))

@@ -2,15 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
 
 from dlbook import runtime
@@ -19,11 +17,9 @@ from dlbook.data.augment import Augment
 from dlbook.data.batches import Transform
 from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
-from dlbook.optimizers import MuonSGD
+from dlbook.recipes import Recipe
 
 _EVALUATION_BATCH = 1000
-BatchLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-Schedule = Literal["one-cycle", "linear", "constant"]
 
 
 class DivergedError(RuntimeError):
@@ -31,47 +27,32 @@ class DivergedError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train: everything that changes the outcome but the model, the data and the seed.
+class Feed:
+    """What a network is fed.
 
     Attributes:
-        epochs: passes over the training split.
-        batch_size: images a step.
-        peak_learning_rate: the highest step size of the one-cycle schedule (Smith & Topin, 2019),
-            in PyTorch's form: it warms up for the first 30% of the steps, then falls to nearly zero.
-        weight_decay: AdamW's (Loshchilov & Hutter, 2019); `muon` has its own.
-        label_smoothing: share of the target probability spread over all classes (0 to 1).
-        muon: step by `dlbook.optimizers.MuonSGD` in place of AdamW; the peak is Muon's learning rate then.
-        schedule: ``"linear"`` falls from the peak straight to zero, and ``"constant"`` stays at the peak.
-        bfloat16: compute the forward and backward pass in bfloat16 where the device has units for it
-            (see `runtime.autocast`); the weights and the loss stay float32, and so does evaluation.
-
-    Raises:
-        ValueError: a value is out of its range.
+        train: images to learn from.
+        validation: images to choose the best epoch by; never learned from.
+        transform: from images (B, C, H, W) uint8 to what the model takes.
+        augment: changes the training images at random before ``transform``; validation stays clean.
     """
 
-    epochs: int
-    batch_size: int
-    peak_learning_rate: float
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    muon: bool = False
-    schedule: Schedule = "one-cycle"
-    bfloat16: bool = False
+    train: Split
+    validation: Split
+    transform: Transform
+    augment: Augment | None = None
 
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"epochs and batch_size must be at least 1: {self}")
-        if self.peak_learning_rate <= 0 or self.weight_decay < 0:
-            raise ValueError(f"the learning rate must be above 0 and the weight decay not below: {self}")
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(f"schedule is one of {', '.join(get_args(Schedule))}: {self}")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing lies in 0 to 1, 1 excluded: {self}")
+    def to(self, device: torch.device) -> "Feed":
+        """Return the feed with both splits on ``device``."""
+        return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
-    def steps(self, images: int) -> int:
-        """Return the number of optimizer steps for a training split of ``images`` images."""
-        return self.epochs * -(-images // self.batch_size)
+    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the training split once, shuffled, augmented and transformed, with its labels."""
+
+        def prepare(images: Tensor) -> Tensor:
+            return self.transform(self.augment(images, generator) if self.augment else images)
+
+        return batches(self.train, batch_size, prepare, generator)
 
 
 @dataclass
@@ -79,25 +60,26 @@ class History:
     """What happened in training; one entry an epoch, but for the step losses.
 
     Attributes:
+        seed: the seed of this run.
         step_losses: training loss of each step's batch, dropout on.
         train_loss: mean of the epoch's step losses.
-        validation_loss: mean cross-entropy in evaluation mode, without label smoothing.
-        validation_accuracy: share of validation images classified correctly, 0 to 1.
+        validation_loss: the recipe's validation loss, in evaluation mode.
+        validation_score: the recipe's score, in evaluation mode; of a classifier, the share of validation
+            images classified correctly, 0 to 1.
         seconds: wall-clock time since the start, validation included.
-        seed: the seed of this run.
     """
 
     seed: int
     step_losses: list[float] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
+    validation_score: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch, counted from 0, with the highest validation accuracy."""
-        return self.validation_accuracy.index(max(self.validation_accuracy))
+        """The first epoch, counted from 0, with the highest validation score."""
+        return self.validation_score.index(max(self.validation_score))
 
 
 @dataclass(frozen=True)
@@ -128,13 +110,12 @@ class Evaluation:
         return F.cross_entropy(self.logits, self.labels).item()
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimizer, LRScheduler]:
+def make_optimizer(parameters: Iterable[Tensor], recipe: Recipe, steps: int) -> tuple[Optimizer, LRScheduler]:
     """Return the recipe's optimizer for the trainable parameters, and its schedule over ``steps`` steps."""
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
     if not trainable:
         raise ValueError("nothing to train: every parameter is frozen (requires_grad is False)")
-    make = MuonSGD if recipe.muon else partial(AdamW, weight_decay=recipe.weight_decay, fused=True)
-    optimizer = make(trainable, lr=recipe.peak_learning_rate)
+    optimizer = recipe.optimizer(trainable, recipe.peak_learning_rate)
     if recipe.schedule == "one-cycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
         return optimizer, OneCycleLR(optimizer, peaks, total_steps=steps)
@@ -142,25 +123,15 @@ def make_optimizer(model: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimi
     return optimizer, LinearLR(optimizer, 1.0, end_factor=end, total_iters=steps)
 
 
-def fit(
-    model: nn.Module,
-    train: Split,
-    validation: Split,
-    recipe: Recipe,
-    transform: Transform,
-    seed: int = 0,
-    augment: Augment | None = None,
-) -> History:
+def fit(model: nn.Module, feed: Feed, recipe: Recipe, seed: int = 0) -> History:
     """Train a model in place, and leave it with the weights of its best validation epoch.
 
     Args:
-        model: from transformed images to logits (N, K); it is moved to the runtime's device.
-        train: images to learn from.
-        validation: images to choose the best epoch by; never learned from.
+        model: from transformed images to what the recipe's loss and score take; it is moved to the
+            runtime's device.
+        feed: what to learn from, and what to choose the best epoch by.
         recipe: how to train.
-        transform: from images (B, C, H, W) uint8 to what the model takes.
         seed: seeds every generator before the first step.
-        augment: changes the training images at random before ``transform``; validation stays clean.
 
     Returns:
         What happened, epoch by epoch.
@@ -172,28 +143,22 @@ def fit(
     generator = runtime.seed_everything(seed)
     device = runtime.current().device
     model.to(device)
-    train, validation = train.to(device), validation.to(device)
-    optimizer, schedule = make_optimizer(model, recipe, recipe.steps(len(train)))
-
-    def train_transform(images: Tensor) -> Tensor:
-        return transform(augment(images, generator) if augment else images)
-
-    def loss_of(logits: Tensor, _: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-
+    feed = feed.to(device)
+    optimizer, schedule = make_optimizer(model.parameters(), recipe, recipe.steps(len(feed.train)))
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
     epochs = runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
     for epoch in epochs:
-        train_batches = batches(train, recipe.batch_size, train_transform, generator)
-        losses = train_epoch(model, train_batches, loss_of, optimizer, schedule, recipe.bfloat16)
+        train_batches = feed.batches(recipe.batch_size, generator)
+        losses = train_epoch(model, train_batches, recipe, optimizer, schedule).tolist()
         require_finite(losses, steps_before=len(history.step_losses))
-        evaluation = evaluate(model, validation, transform)
-        require_finite([evaluation.loss], steps_before=len(history.step_losses) + len(losses) - 1)
-        _note_epoch(history, losses, evaluation, time.perf_counter() - start)
+        history.step_losses += losses
+        history.train_loss.append(sum(losses) / len(losses))
+        _validate(model, feed, recipe, history)
+        history.seconds.append(time.perf_counter() - start)
         if history.best_epoch == epoch:
             best = copy_weights(model)
-        epochs.set_postfix(validation=f"{evaluation.accuracy:.2%}")
+        epochs.set_postfix(score=f"{history.validation_score[-1]:.4g}")
     model.load_state_dict(best)
     model.eval()
     return history
@@ -202,33 +167,43 @@ def fit(
 def train_epoch(
     model: nn.Module,
     train_batches: Iterable[tuple[Tensor, Tensor]],
-    loss_of: BatchLoss,
+    recipe: Recipe,
     optimizer: Optimizer,
     schedule: LRScheduler,
-    bfloat16: bool = False,
-) -> list[float]:
-    """Take one step a batch; return the losses, read from the device once at the end.
+) -> Tensor:
+    """Take one step a batch; return the losses (steps,) on the CPU, read from the device once at the end.
 
     Args:
         model: trained in place, in training mode.
-        train_batches: transformed images with their labels, as `dlbook.data.batches` yields them.
-        loss_of: from the model's float32 output, the images and the labels of a batch to its loss.
+        train_batches: transformed images with their labels, as `Feed.batches` yields them.
+        recipe: its loss and precision count here. Where the loss has several entries, as that of
+            several networks, the step makes their sum smaller, and the losses are (steps, M).
         optimizer: of the model's parameters; see `make_optimizer`.
         schedule: of the optimizer's learning rate, by the step.
-        bfloat16: see `Recipe`.
     """
     model.train()
     losses = []
     for images, labels in train_batches:
-        with runtime.autocast(bfloat16):
+        with runtime.autocast(recipe.bfloat16):
             output = model(images).float()
-        loss = loss_of(output, images, labels)
+        loss = recipe.loss(output, images, labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.sum().backward()
         optimizer.step()
         schedule.step()
         losses.append(loss.detach())
-    return torch.stack(losses).tolist()
+    return torch.stack(losses).cpu()
+
+
+def _validate(model: nn.Module, feed: Feed, recipe: Recipe, history: History) -> None:
+    """Note loss and score on the validation split."""
+    answers = zip(*_answers(model, feed.validation, feed.transform), strict=True)
+    images, output = (torch.cat(parts).float().cpu() for parts in answers)
+    labels = feed.validation.labels.cpu()
+    loss = (recipe.validation_loss or recipe.loss)(output, images, labels).item()
+    require_finite([loss], steps_before=len(history.step_losses) - 1)
+    history.validation_loss.append(loss)
+    history.validation_score.append(recipe.score(output, images, labels))
 
 
 def require_finite(losses: Iterable[float], steps_before: int) -> None:
@@ -241,26 +216,22 @@ def require_finite(losses: Iterable[float], steps_before: int) -> None:
             )
 
 
-def _note_epoch(history: History, losses: list[float], evaluation: Evaluation, seconds: float) -> None:
-    history.step_losses += losses
-    history.train_loss.append(sum(losses) / len(losses))
-    history.validation_loss.append(evaluation.loss)
-    history.validation_accuracy.append(evaluation.accuracy)
-    history.seconds.append(seconds)
-
-
-@torch.no_grad()
 def outputs(model: nn.Module, split: Split, transform: Transform) -> Tensor:
     """Return what the model puts out for each image, float32 on the CPU, in evaluation mode.
 
     Dropout is off and statistics are fixed. The model keeps the mode it was in.
     """
+    return torch.cat([output for _, output in _answers(model, split, transform)]).float().cpu()
+
+
+@torch.no_grad()
+def _answers(model: nn.Module, split: Split, transform: Transform) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of transformed images, and what the model puts out for them in evaluation mode."""
     was_training = model.training
     model.eval()
-    split = split.to(device_of(model))
-    parts = [model(images) for images, _ in batches(split, _EVALUATION_BATCH, transform)]
+    for images, _ in batches(split.to(device_of(model)), _EVALUATION_BATCH, transform):
+        yield images, model(images)
     model.train(was_training)
-    return torch.cat(parts).float().cpu()
 
 
 def evaluate(model: nn.Module, split: Split, transform: Transform) -> Evaluation:
@@ -269,24 +240,15 @@ def evaluate(model: nn.Module, split: Split, transform: Transform) -> Evaluation
 
 
 def fit_seeds(
-    build: Callable[[], nn.Module],
-    train: Split,
-    validation: Split,
-    recipe: Recipe,
-    transform: Transform,
-    seeds: Sequence[int],
-    augment: Augment | None = None,
+    build: Callable[[], nn.Module], feed: Feed, recipe: Recipe, seeds: Sequence[int]
 ) -> list[tuple[nn.Module, History]]:
     """Train one model a seed, the initial weights drawn from that seed too.
 
     Args:
         build: returns a freshly initialized model.
-        train: as for `fit`, like the arguments that follow.
-        validation: see `fit`.
-        recipe: see `fit`.
-        transform: see `fit`.
+        feed: as for `fit`.
+        recipe: as for `fit`.
         seeds: one run each.
-        augment: see `fit`.
 
     Returns:
         The trained models with their histories, in the order of the seeds.
@@ -295,5 +257,5 @@ def fit_seeds(
     for seed in seeds:
         runtime.seed_everything(seed)
         model = build()
-        runs.append((model, fit(model, train, validation, recipe, transform, seed, augment)))
+        runs.append((model, fit(model, feed, recipe, seed)))
     return runs

@@ -43,14 +43,14 @@ def learning_curves(histories: Sequence[History]) -> Figure:
     """Draw loss and validation accuracy by epoch: a thin line a seed, a thick one for the mean.
 
     Args:
-        histories: of runs with the same number of epochs.
+        histories: of classifiers' runs with the same number of epochs.
     """
     figure, (left, right) = subplots(2)
     epochs = range(1, len(histories[0].train_loss) + 1)
     for attribute, label, color, ax in (
         ("train_loss", "training", BLUE, left),
         ("validation_loss", "validation", ORANGE, left),
-        ("validation_accuracy", "validation", ORANGE, right),
+        ("validation_score", "validation", ORANGE, right),
     ):
         curves = np.array([getattr(history, attribute) for history in histories])
         ax.plot(epochs, curves.T, color=color, linewidth=0.7, alpha=0.4)

@@ -16,27 +16,28 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchvision.transforms import v2
 
-from dlbook import data, models, runtime, training
+from dlbook import data, models, runtime
 from dlbook.data.augment import Augment
 from dlbook.models.vgg import SMALL, VGG
+from dlbook.recipes import AdamW, CrossEntropy, Loss, Recipe
+from dlbook.training import Feed, evaluate, fit, make_optimizer, train_epoch
 
 # What hides a part of an image: about the mean of all of them.
 GRAY = 120
+CODE_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Phase(training.Recipe):
+class Phase(Recipe):
     """A recipe for one or two tasks, in bfloat16 unless it says otherwise.
 
     Attributes:
@@ -58,23 +59,25 @@ PHASES = (
         epochs=13,
         batch_size=128,
         peak_learning_rate=3e-3,
-        weight_decay=0.05,
+        optimizer=AdamW(weight_decay=0.05),
         contrastive_weight=0.3,
     ),
     Phase(
         epochs=16,
         batch_size=128,
         peak_learning_rate=2e-3,
-        weight_decay=0.05,
-        label_smoothing=0.1,
+        optimizer=AdamW(weight_decay=0.05),
+        loss=CrossEntropy(label_smoothing=0.1),
+        validation_loss=CrossEntropy(),
         seed=1,
     ),
     Phase(
         epochs=10,
         batch_size=128,
         peak_learning_rate=1.5e-3,
-        weight_decay=0.2,
-        label_smoothing=0.1,
+        optimizer=AdamW(weight_decay=0.2),
+        loss=CrossEntropy(label_smoothing=0.1),
+        validation_loss=CrossEntropy(),
         hidden_side=12,
         seed=2,
     ),
@@ -82,8 +85,9 @@ PHASES = (
         epochs=5,
         batch_size=128,
         peak_learning_rate=6e-4,
-        weight_decay=0.05,
-        label_smoothing=0.1,
+        optimizer=AdamW(weight_decay=0.05),
+        loss=CrossEntropy(label_smoothing=0.1),
+        validation_loss=CrossEntropy(),
         seed=3,
     ),
 )
@@ -125,10 +129,10 @@ def contrastive_loss(codes: Tensor, temperature: float) -> Tensor:
     """Return the mean cross-entropy of finding each view's partner by cosine similarity.
 
     Args:
-        codes: (2 N, D); row n and row n + N are views of one image.
+        codes: (2 N, D) float32; row n and row n + N are views of one image.
         temperature: above 0; smaller weighs the most similar strangers more.
     """
-    codes = F.normalize(codes.float(), dim=1)
+    codes = F.normalize(codes, dim=1)
     similarity = codes @ codes.T / temperature
     similarity = similarity.masked_fill(torch.eye(len(codes), dtype=torch.bool, device=codes.device), -1e4)
     partner = torch.arange(len(codes), device=codes.device).roll(len(codes) // 2)
@@ -142,12 +146,28 @@ class TwoTasks(nn.Module):
         super().__init__()
         self.network = network
         width = network.feature_count
-        self.code = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 64))
+        self.code = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, CODE_SIZE))
 
-    def forward(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and codes for standardized views (N, 3, H, W)."""
+    def forward(self, views: Tensor) -> Tensor:
+        """Return logits, and behind them codes, (N, 10 + 64) for standardized views (N, 3, H, W)."""
         features = self.network.penultimate(views.contiguous(memory_format=torch.channels_last))
-        return self.network.head(features).float(), self.code(features)
+        return torch.cat([self.network.head(features).float(), self.code(features).float()], dim=1)
+
+
+def two_losses(phase: Phase) -> Loss:
+    """Return the loss of both tasks, for the output of `TwoTasks`."""
+
+    def loss(output: Tensor, views: Tensor, labels: Tensor) -> Tensor:
+        logits, codes = output[:, :-CODE_SIZE], output[:, -CODE_SIZE:]
+        of_classes = phase.loss(logits, views, labels.repeat(2))
+        return of_classes + phase.contrastive_weight * contrastive_loss(codes, phase.temperature)
+
+    return loss
+
+
+def two_views(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return two random views (2 N, C, H, W), 0 to 1, of images (N, C, H, W), the second behind the first."""
+    return torch.cat([random_views(images, generator) for _ in range(2)]) / 255
 
 
 def hiding(side: int, first: Augment) -> Augment:
@@ -175,32 +195,6 @@ def hiding(side: int, first: Augment) -> Augment:
     return augment
 
 
-def train_epoch(
-    model: TwoTasks,
-    split: data.Split,
-    normalize: nn.Module,
-    optimizer: Optimizer,
-    schedule: LRScheduler,
-    phase: Phase,
-    generator: torch.Generator,
-) -> float:
-    """Pass once over the split with both tasks; return the mean cross-entropy of the classes."""
-    model.train()
-    losses = []
-    for images, labels in data.batches(split, phase.batch_size, lambda images: images, generator):
-        views = [random_views(images, generator) for _ in range(2)]
-        with runtime.autocast(phase.bfloat16):
-            logits, codes = model(normalize(torch.cat(views) / 255))
-        loss = F.cross_entropy(logits, labels.repeat(2))
-        losses.append(loss.item())
-        loss = loss + phase.contrastive_weight * contrastive_loss(codes, phase.temperature)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return sum(losses) / len(losses)
-
-
 def save(network: VGG, metadata: dict[str, str], path: Path) -> None:
     """Write the weights as float16, under their final name only when they are whole."""
     tensors = {
@@ -224,31 +218,37 @@ def train(path: Path, phases: Sequence[Phase] = PHASES) -> None:
     pixels = split.images.float() / 255
     mean, std = pixels.mean(dim=(0, 2, 3)).tolist(), pixels.std(dim=(0, 2, 3)).tolist()
     standardize = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    feed = Feed(split, validation, standardize)
     card = {"layers": json.dumps(SMALL), "mean": json.dumps(mean), "std": json.dumps(std)}
-    card |= {"phases": json.dumps([asdict(phase) for phase in phases]), "data_sha256": cifar10.source.sha256}
+    card |= {"phases": describe(phases), "data_sha256": cifar10.source.sha256}
     runtime.seed_everything(phases[0].seed)
     network, ends = VGG(SMALL), []
     for phase in phases:
         if phase.contrastive_weight:
-            for loss in train_two_tasks(network, split, v2.Normalize(mean, std), phase):
+            for loss in train_two_tasks(network, feed, phase):
                 print(f"loss {loss:.3f}, {time.perf_counter():.0f} s", flush=True)
         else:
-            train_classes(network, split, validation, standardize, phase)
-        accuracy = training.evaluate(network, validation, standardize).accuracy
+            train_classes(network, feed, phase)
+        accuracy = evaluate(network, validation, feed.transform).accuracy
         save(network, card | {"validation_accuracy": f"{accuracy:.4f}"}, path)
         network.load_state_dict(load_file(path))
         if not phase.contrastive_weight:
             ends.append(models.copy_weights(network))
         print(f"validation {accuracy:.2%}", flush=True)
-    average(network, ends, split, standardize)
-    accuracy = training.evaluate(network, cifar10.test, standardize).accuracy
+    average(network, ends, feed)
+    accuracy = evaluate(network, cifar10.test, feed.transform).accuracy
     save(network, card | {"test_accuracy": f"{accuracy:.4f}"}, path)
     print(f"test {accuracy:.2%}")
 
 
-def average(
-    network: VGG, ends: Sequence[Mapping[str, Tensor]], split: data.Split, standardize: nn.Module
-) -> None:
+def describe(phases: Sequence[Phase]) -> str:
+    """Return the phases as JSON, what they are put together from by its name and settings."""
+    return json.dumps(
+        [vars(phase) for phase in phases], default=lambda part: getattr(part, "__name__", str(part))
+    )
+
+
+def average(network: VGG, ends: Sequence[Mapping[str, Tensor]], feed: Feed) -> None:
     """Give the network the mean of several weights, and batch statistics that suit it.
 
     The mean of the running statistics would not: they are measured anew, on 10,000 augmented images.
@@ -262,33 +262,33 @@ def average(
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # the plain mean over all batches
-    augment, generator = data.crop_and_flip(padding=4), torch.Generator().manual_seed(0)
+    feed = replace(feed, augment=data.crop_and_flip(padding=4))
     network.train()
     with torch.no_grad():
-        shuffled = data.batches(split, 500, lambda images: standardize(augment(images, generator)), generator)
+        shuffled = feed.batches(500, torch.Generator().manual_seed(0))
         for images, _ in itertools.islice(shuffled, 20):
             network(images.to(models.device_of(network)))
     network.eval()
 
 
-def train_two_tasks(network: VGG, split: data.Split, normalize: nn.Module, phase: Phase) -> Iterator[float]:
-    """Train in place; yield the mean cross-entropy of the classes after each epoch."""
+def train_two_tasks(network: VGG, feed: Feed, phase: Phase) -> Iterator[float]:
+    """Train in place on two views of each image; yield the mean loss of both tasks after each epoch."""
     generator = runtime.seed_everything(phase.seed)
     device = runtime.current().device
-    model, on_device = TwoTasks(network).to(device), split.to(device)
-    optimizer, schedule = training.make_optimizer(model, phase, phase.steps(len(split)))
+    model, feed = TwoTasks(network).to(device), replace(feed, augment=two_views).to(device)
+    recipe = replace(phase, loss=two_losses(phase))
+    optimizer, schedule = make_optimizer(model.parameters(), recipe, recipe.steps(len(feed.train)))
     for _ in range(phase.epochs):
-        yield train_epoch(model, on_device, normalize, optimizer, schedule, phase, generator)
+        views = feed.batches(phase.batch_size, generator)
+        yield train_epoch(model, views, recipe, optimizer, schedule).mean().item()
 
 
-def train_classes(
-    network: VGG, split: data.Split, validation: data.Split, standardize: nn.Module, phase: Phase
-) -> None:
+def train_classes(network: VGG, feed: Feed, phase: Phase) -> None:
     """Train in place, with the loop of the book."""
     augment = data.crop_and_flip(padding=4)
     if phase.hidden_side:
         augment = hiding(phase.hidden_side, augment)
-    training.fit(network, split, validation, phase, standardize, phase.seed, augment)
+    fit(network, replace(feed, augment=augment), phase, phase.seed)
 
 
 if __name__ == "__main__":
