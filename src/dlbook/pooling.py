@@ -27,10 +27,11 @@ def _blur(maps: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
     In half precision CPUs convolve channel by channel six times as slowly.
     """
+    channels, dtype = maps.shape[1], torch.promote_types(maps.dtype, torch.float32)
     with torch.autocast(maps.device.type, enabled=False):
-        dtype = torch.promote_types(maps.dtype, torch.float32)
-        kernels = kernel.to(dtype).expand(maps.shape[1], 1, -1, -1)
-        return F.conv2d(maps.to(dtype), kernels, stride=stride, groups=maps.shape[1]).to(maps.dtype)
+        padded = F.pad(maps.to(dtype), [len(kernel) // 2] * 4, mode="reflect")
+        kernels = kernel.to(dtype).expand(channels, 1, -1, -1)
+        return F.conv2d(padded, kernels, stride=stride, groups=channels).to(maps.dtype)
 
 
 class BlurPool2d(nn.Module):
@@ -57,8 +58,7 @@ class BlurPool2d(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return (N, C, ⌈H / stride⌉, ⌈W / stride⌉) for maps (N, C, H, W)."""
-        padded = F.pad(maps, [self.padding] * 4, mode="reflect")
-        return _blur(padded, self.kernel, self.stride)
+        return _blur(maps, self.kernel, self.stride)
 
     def extra_repr(self) -> str:
         """Show the numbers that describe it, as PyTorch's own layers do."""

@@ -85,5 +85,5 @@ def test_dependent_columns_are_refused():
 
 
 def test_angles_of_shapes_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="rows"):
         subspaces.principal_angles(random_matrix(6, 2), random_matrix(5, 2))
