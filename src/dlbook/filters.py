@@ -1,4 +1,4 @@
-"""Kernels: named ones, cross-correlation written out, helpers around OpenCV, and edges to judge them by.
+"""Kernels: named ones, helpers around OpenCV, and edges to judge them by.
 
 Images here are single-channel NumPy arrays (H, W), as OpenCV takes them; responses are float64, which
 neither wraps nor clips. Rows count downward, so y points down the page.
@@ -11,6 +11,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -44,18 +45,12 @@ KERNELS: Mapping[str, Array] = MappingProxyType(
     }
 )
 
-# What lies beyond the border: name → NumPy's mode for `pad`, OpenCV's flag.
+# What lies beyond the border, as OpenCV calls it.
 _BORDERS = {
-    "zero": ("constant", cv2.BORDER_CONSTANT),
-    "replicate": ("edge", cv2.BORDER_REPLICATE),
-    "reflect": ("reflect", cv2.BORDER_REFLECT_101),
+    "zero": cv2.BORDER_CONSTANT,
+    "replicate": cv2.BORDER_REPLICATE,
+    "reflect": cv2.BORDER_REFLECT_101,
 }
-
-
-def _border(name: str) -> tuple[str, int]:
-    if name not in _BORDERS:
-        raise ValueError(f"unknown border {name!r}: choose one of {', '.join(_BORDERS)}")
-    return _BORDERS[name]
 
 
 def _checked(image: ArrayLike, kernel: ArrayLike) -> tuple[Array, Array]:
@@ -73,8 +68,8 @@ def _checked(image: ArrayLike, kernel: ArrayLike) -> tuple[Array, Array]:
     return pixels, weights
 
 
-def cross_correlate(image: ArrayLike, kernel: ArrayLike, border: str = "reflect") -> Array:
-    """Slide a kernel over an image, written out: one shifted copy of the image for each weight.
+def apply(image: ArrayLike, kernel: ArrayLike, border: str = "reflect") -> Array:
+    """Cross-correlate with OpenCV's ``filter2D``, in float64, so that nothing is clipped.
 
     Args:
         image: (H, W), any real dtype and range.
@@ -88,31 +83,9 @@ def cross_correlate(image: ArrayLike, kernel: ArrayLike, border: str = "reflect"
         ValueError: a shape does not fit, or the border is unknown.
     """
     pixels, weights = _checked(image, kernel)
-    rows, columns = pixels.shape
-    reach = [(size // 2, size // 2) for size in weights.shape]
-    mode, _ = _border(border)
-    padded = np.pad(pixels, reach, mode=mode)  # type: ignore[call-overload]
-    response = np.zeros_like(pixels)
-    for (i, j), weight in np.ndenumerate(weights):
-        response += weight * padded[i : i + rows, j : j + columns]
-    return response
-
-
-def apply(image: ArrayLike, kernel: ArrayLike, border: str = "reflect") -> Array:
-    """Do what `cross_correlate` does with OpenCV's ``filter2D``, in float64, so that nothing is clipped.
-
-    Arguments, result and errors are those of `cross_correlate`.
-    """
-    pixels, weights = _checked(image, kernel)
-    return cv2.filter2D(pixels, cv2.CV_64F, weights, borderType=_border(border)[1]).astype(np.float64)
-
-
-def convolve(image: ArrayLike, kernel: ArrayLike, border: str = "reflect") -> Array:
-    """Convolve in the mathematical sense: cross-correlate with the kernel turned by 180 degrees.
-
-    Arguments, result and errors are those of `cross_correlate`.
-    """
-    return apply(image, np.asarray(kernel)[::-1, ::-1], border)
+    if border not in _BORDERS:
+        raise ValueError(f"unknown border {border!r}: choose one of {', '.join(_BORDERS)}")
+    return cv2.filter2D(pixels, cv2.CV_64F, weights, borderType=_BORDERS[border]).astype(np.float64)
 
 
 def gradient(image: ArrayLike, kernel_x: ArrayLike) -> tuple[Array, Array]:
@@ -188,9 +161,6 @@ def frequency_response(kernel: ArrayLike, omega_x: ArrayLike, omega_y: ArrayLike
     return total
 
 
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-
 def step_edges(size: int, angles: ArrayLike, offsets: ArrayLike, blur: float) -> Array:
     """Return images of one straight edge each, whose place is known to any fraction of a pixel.
 
@@ -216,7 +186,7 @@ def step_edges(size: int, angles: ArrayLike, offsets: ArrayLike, blur: float) ->
     angle, offset = (np.asarray(values, dtype=np.float64)[:, None, None] for values in (angles, offsets))
     y, x = np.mgrid[:size, :size] - size // 2
     distance = x * np.cos(angle) + y * np.sin(angle) - offset
-    return 0.5 + 0.5 * _erf(distance / (blur * math.sqrt(2))).astype(np.float64)
+    return special.ndtr(distance / blur)
 
 
 def subpixel_peaks(rows: ArrayLike) -> Array:

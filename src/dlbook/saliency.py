@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable
 
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from dlbook.activations import capture
@@ -107,14 +108,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     """
     if first.shape != second.shape:
         raise ValueError(f"maps of one shape are needed, not {tuple(first.shape)} and {tuple(second.shape)}")
-    ranks = torch.stack([_ranks(maps.flatten(1)) for maps in (first, second)])
+    values = torch.stack([first, second]).flatten(2).cpu()
+    ranks = torch.from_numpy(stats.rankdata(values, axis=2))
     centered = ranks - ranks.mean(dim=2, keepdim=True)
     return (centered[0] * centered[1]).sum(1) / centered.square().sum(2).prod(0).sqrt()
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Return the rank of each value in its row, (N, P) float64; equal values share their mean rank."""
-    in_order = values.sort(dim=1).values
-    below = torch.searchsorted(in_order, values.contiguous(), right=False)
-    not_above = torch.searchsorted(in_order, values.contiguous(), right=True)
-    return (below + not_above).double() / 2

@@ -68,12 +68,6 @@ def test_unknown_activations_are_refused():
         small(activation="relu", code_activation="tahn")
 
 
-@pytest.mark.parametrize("images", [torch.rand(2, 1, 5, 5), torch.zeros(2, 1, 4, 4, dtype=torch.uint8)])
-def test_images_that_do_not_fit_are_refused(images):
-    with pytest.raises(ValueError, match="16 floating-point values"):
-        small()(images)
-
-
 def test_training_takes_the_steps_of_a_loop_written_out(two_classes):
     model = small(output_activation="sigmoid")
     expected = copy.deepcopy(model)

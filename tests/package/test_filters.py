@@ -25,15 +25,12 @@ def image() -> np.ndarray:
 
 @pytest.mark.parametrize("border", SCIPY_MODES)
 @pytest.mark.parametrize("shape", [(3, 3), (1, 5), (7, 3)])
-def test_both_ways_to_filter_agree_with_scipy(image, border, shape):
+def test_filtering_agrees_with_scipy(image, border, shape):
     kernel = np.random.default_rng(1).normal(size=shape)
     expected = ndimage.correlate(image.astype(float), kernel, mode=SCIPY_MODES[border])
-    for function in (filters.cross_correlate, filters.apply):
-        response = function(image, kernel, border)
-        assert response.dtype == np.float64
-        np.testing.assert_allclose(response, expected, atol=1e-9)
-    expected = ndimage.convolve(image.astype(float), kernel, mode=SCIPY_MODES[border])
-    np.testing.assert_allclose(filters.convolve(image, kernel, border), expected, atol=1e-9)
+    response = filters.apply(image, kernel, border)
+    assert response.dtype == np.float64
+    np.testing.assert_allclose(response, expected, atol=1e-9)
 
 
 def test_nothing_is_clipped(image):
@@ -163,7 +160,7 @@ def test_a_row_without_a_peak_stays_inside():
         (lambda: filters.apply(np.zeros((9, 9)), np.ones((2, 3))), "odd number"),
         (lambda: filters.apply(np.zeros((2, 9)), np.ones((5, 3))), "reaches beyond"),
         (
-            lambda: filters.cross_correlate(np.zeros((9, 9)), np.ones((3, 3)), "wrap"),
+            lambda: filters.apply(np.zeros((9, 9)), np.ones((3, 3)), "wrap"),
             "zero, replicate, reflect",
         ),
         (lambda: filters.unit_slope(KERNELS["Laplacian"]), "no first derivative"),

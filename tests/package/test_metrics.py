@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy import optimize, stats
+from scipy import optimize
 from sklearn import metrics as oracle
 
 from dlbook import metrics
@@ -29,58 +29,6 @@ def test_accuracy_refuses_what_does_not_fit():
         metrics.accuracy(torch.zeros(0, 2), torch.zeros(0).long())
 
 
-@pytest.mark.parametrize(("correct", "total"), [(9841, 10_000), (0, 10), (10, 10), (1, 3)])
-@pytest.mark.parametrize("confidence", [0.9, 0.95])
-def test_wilson_interval(correct, total, confidence):
-    expected = stats.binomtest(correct, total).proportion_ci(confidence, method="wilson")
-    assert metrics.wilson_interval(correct, total, confidence) == pytest.approx(tuple(expected))
-
-
-def test_wilson_interval_refuses_impossible_counts():
-    with pytest.raises(ValueError, match="not a share"):
-        metrics.wilson_interval(11, 10)
-
-
-def test_impossible_counts_and_confidences_are_refused():
-    with pytest.raises(ValueError, match="not a share"):
-        metrics.two_share_p_value(1, 1, 0)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        metrics.wilson_interval(1, 2, confidence=1.0)
-    with pytest.raises(ValueError, match="all finite"):
-        metrics.calibration_curve(torch.tensor([[float("nan"), 0.0]]), torch.tensor([0]))
-
-
-def test_two_shares_agree_with_the_chi_squared_test():
-    table = [[9831, 169], [9841, 159]]
-    expected = stats.chi2_contingency(table, correction=False).pvalue
-    assert metrics.two_share_p_value(9831, 9841, 10_000) == pytest.approx(expected)
-    assert metrics.two_share_p_value(10, 10, 10) == 1.0
-
-
-def test_confusion_matrix(answers):
-    logits, labels = answers
-    ours = metrics.confusion_matrix(logits.argmax(1), labels, 5)
-    assert ours.tolist() == oracle.confusion_matrix(labels, logits.argmax(1)).tolist()
-
-
-def test_confusion_matrix_refuses_unknown_classes():
-    with pytest.raises(ValueError, match="0 to 1"):
-        metrics.confusion_matrix(torch.tensor([2]), torch.tensor([0]), 2)
-
-
-def test_per_class(answers):
-    logits, labels = answers
-    ours = metrics.per_class(metrics.confusion_matrix(logits.argmax(1), labels, 5))
-    theirs = oracle.precision_recall_fscore_support(labels, logits.argmax(1))
-    for mine, expected in zip(ours.values(), theirs, strict=True):
-        assert mine.tolist() == pytest.approx(expected.tolist())
-
-
-def test_per_class_of_a_class_never_predicted_is_zero():
-    ours = metrics.per_class(torch.tensor([[3, 0], [2, 0]]))
-    assert ours["precision"].tolist() == pytest.approx([0.6, 0])
-
-
 def test_calibration_by_hand():
     """Four predictions in two bins: 0.6 twice, half right; 0.9 twice, all right."""
     probabilities = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])
@@ -90,6 +38,11 @@ def test_calibration_by_hand():
     assert curve["accuracy"].tolist() == pytest.approx([0.5, 1.0])
     error = metrics.expected_calibration_error(probabilities.log(), labels, bins=5)
     assert error == pytest.approx(0.5 * 0.1 + 0.5 * 0.1)
+
+
+def test_calibration_refuses_logits_that_are_not_finite():
+    with pytest.raises(ValueError, match="finite"):
+        metrics.calibration_curve(torch.tensor([[float("nan"), 0.0]]), torch.tensor([0]))
 
 
 def test_the_right_temperature_is_found(answers):

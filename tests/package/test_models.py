@@ -1,4 +1,4 @@
-"""The networks: their size, their output, and what they refuse."""
+"""The networks: their size, their output, and what cannot be built."""
 
 import pytest
 import torch
@@ -49,16 +49,6 @@ def test_an_impossible_dropout_is_refused():
         MLP((4, 2), dropout=1.0)
 
 
-def test_images_of_the_wrong_size_are_refused():
-    with pytest.raises(ValueError, match=r"takes 784 values an image.*\(2, 3, 32, 32\) have 3072"):
-        MLP()(torch.rand(2, 3, 32, 32))
-
-
-def test_raw_pixels_are_refused_with_advice():
-    with pytest.raises(ValueError, match=r"uint8.*standardize"):
-        MLP()(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
-
-
 def test_copied_weights_do_not_change_with_the_model():
     model = nn.Linear(2, 2)
     copy = models.copy_weights(model)
@@ -99,17 +89,13 @@ def test_the_stem_keeps_or_halves_the_image(stride):
     assert model.stem(torch.rand(1, 3, 32, 32)).shape == (1, 4, 32 // stride, 32 // stride)
 
 
-def test_the_cnn_refuses_what_it_cannot_build_or_read():
+def test_the_cnn_refuses_what_it_cannot_build():
     with pytest.raises(ValueError, match="at least one stage"):
         CNN(stages=())
     with pytest.raises(ValueError, match="sizes ≥ 1"):
         CNN(stages=((8, 0),))
     with pytest.raises(ValueError, match="1 or 2, not 3"):
         CNN(stem_stride=3)
-    with pytest.raises(ValueError, match=r"\(N, 3, H, W\), not of shape \(2, 1, 28, 28\)"):
-        CNN()(torch.rand(2, 1, 28, 28))
-    with pytest.raises(ValueError, match=r"uint8.*standardize"):
-        CNN()(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
 
 
 def test_training_flops_are_those_of_the_formula():

@@ -45,14 +45,25 @@ def test_it_passes_gradients_and_has_no_parameters():
     assert torch.autograd.gradcheck(layer, maps)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_blur_adds_up_in_single_precision_and_gives_back_what_came(dtype):
+    maps = noise(1, 3, 8, 8).to(dtype)
+    expected = BlurPool2d(3)(maps.float()).to(dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        blurred = BlurPool2d(3)(maps)
+    assert blurred.dtype == dtype
+    assert torch.equal(blurred, expected)
+
+
 def test_it_moves_and_copies_with_a_model():
     model = nn.Sequential(BlurPool2d(3))
     assert "0.kernel" in model.state_dict()
 
 
+@pytest.mark.parametrize("dtype", [float, np.uint8])
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (1, 0), (0, -1), (-2, 3), (4, 4)])
-def test_a_shift_moves_and_mirrors(down, right):
-    image = np.arange(30.0).reshape(5, 6)
+def test_a_shift_moves_and_mirrors(down, right, dtype):
+    image = np.arange(30, dtype=dtype).reshape(5, 6)
     padded = np.pad(image, 4, mode="reflect")
     expected = padded[4 - down : 9 - down, 4 - right : 10 - right]
     assert np.array_equal(shift(torch.from_numpy(image)[None, None], down, right)[0, 0], expected)
@@ -61,7 +72,7 @@ def test_a_shift_moves_and_mirrors(down, right):
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="odd"):
         BlurPool2d(4)
-    with pytest.raises(ValueError, match="at least 1 number"):
+    with pytest.raises(ValueError, match="number"):
         binomial(0)
-    with pytest.raises(ValueError, match="cannot move by"):
+    with pytest.raises(ValueError, match="move"):
         shift(torch.zeros(1, 1, 4, 4), 4, 0)

@@ -1,24 +1,23 @@
-"""Paired tests: against SciPy's permutation test and Holm's own procedure."""
+"""Paired tests: against all patterns of signs, one by one, and Holm's own procedure."""
+
+import itertools
 
 import pytest
 import torch
-from scipy.stats import permutation_test
 
 from dlbook.significance import holm, sign_flip_p_value
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4, 1.5])
-def test_the_p_value_is_scipys(shift):
+def test_the_p_value_is_the_share_of_all_patterns(shift):
     generator = torch.Generator().manual_seed(1)
-    differences = (torch.randn(9, generator=generator) + shift).double()
-    zeros = torch.zeros_like(differences)
-    expected = permutation_test(
-        (differences.numpy(), zeros.numpy()),
-        lambda a, b: (a - b).mean(),
-        permutation_type="samples",
-        n_resamples=10_000,  # more than 2**9, so that all patterns are tried
-    )
-    assert sign_flip_p_value(differences.tolist()) == pytest.approx(expected.pvalue)
+    differences = (torch.randn(9, generator=generator) + shift).double().tolist()
+    sums = [
+        abs(sum(sign * difference for sign, difference in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=9)
+    ]
+    extreme = sum(each >= abs(sum(differences)) - 1e-12 for each in sums)
+    assert sign_flip_p_value(differences) == extreme / 2**9
 
 
 def test_the_smallest_p_value_is_two_patterns_of_all():
@@ -34,9 +33,9 @@ def test_ties_count_as_extreme():
     assert sign_flip_p_value([0.1, 0.2, -0.3]) == 1
 
 
-@pytest.mark.parametrize("count", [0, 21])
+@pytest.mark.parametrize("count", [1, 17])
 def test_too_few_or_too_many_pairs_are_refused(count):
-    with pytest.raises(ValueError, match="1 to 20 pairs"):
+    with pytest.raises(ValueError, match="pairs"):
         sign_flip_p_value([1.0] * count)
 
 
@@ -60,5 +59,5 @@ def test_holm_stays_below_one():
 
 
 def test_impossible_p_values_are_refused():
-    with pytest.raises(ValueError, match="0 to 1"):
+    with pytest.raises(ValueError, match="p-values"):
         holm([0.5, 1.2])

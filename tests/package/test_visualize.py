@@ -7,6 +7,7 @@ import sys
 import matplotlib.pyplot as plt
 import nbclient
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -80,9 +81,7 @@ def test_intervals_and_reliability_take_an_axes():
 
 
 def test_a_table_is_markdown():
-    table = visualize.Table(
-        {"digit": ["0", "1"], "f1": torch.tensor([0.5, 0.25]), "n": torch.tensor([1000, 2])}
-    )
+    table = visualize.Table({"digit": ["0", "1"], "f1": np.array([0.5, 0.25]), "n": torch.tensor([1000, 2])})
     assert repr(table).splitlines() == [
         "| digit | f1 | n |",
         "| --: | --: | --: |",

@@ -52,17 +52,7 @@ class Autoencoder(nn.Module):
         self.decoder = _layers(widths[::-1], activation, output_activation, batch_norm)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Return codes (N, ``code_size``) for images (N, …) of ``input_size`` floats each.
-
-        Raises:
-            ValueError: the images have another size, or are not floating point.
-        """
-        values = images.shape[1:].numel()
-        if values != self.input_size or not images.is_floating_point():
-            raise ValueError(
-                f"this autoencoder takes {self.input_size} floating-point values an image, but images of "
-                f"shape {tuple(images.shape)} and {images.dtype} came: flatten to that size, and scale first"
-            )
+        """Return codes (N, ``code_size``) for images (N, …) of ``input_size`` floats each."""
         return self.encoder(images.flatten(1))
 
     def decode(self, codes: Tensor) -> Tensor:

@@ -73,7 +73,6 @@ class CNN(nn.Module):
             raise ValueError(f"a CNN needs at least one stage, and sizes ≥ 1, not {stem=} and {stages=}")
         if stem_stride not in (1, 2):
             raise ValueError(f"the stem's stride is 1 or 2, not {stem_stride}")
-        self.channels = channels
         self.stem = conv_block(channels, stem, batch_norm, stem_stride)
         self.stages, width = nn.Sequential(), stem
         for number, stage in enumerate(stages):
@@ -87,18 +86,5 @@ class CNN(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, ``class_count``) for images (N, ``channels``, H, W), floating point.
-
-        Raises:
-            ValueError: the images have another number of channels, or are not floating point.
-        """
-        if images.ndim != 4 or images.shape[1] != self.channels:
-            raise ValueError(
-                f"this CNN takes images (N, {self.channels}, H, W), not of shape {tuple(images.shape)}"
-            )
-        if not images.is_floating_point():
-            raise ValueError(
-                f"this CNN takes floating-point images, not {images.dtype}: "
-                "scale the pixels first, for example with dlbook.data.standardize"
-            )
+        """Return logits (N, ``class_count``) for images (N, ``channels``, H, W), floating point."""
         return self.head(self.stages(self.stem(images)))

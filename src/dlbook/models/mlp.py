@@ -24,27 +24,11 @@ class MLP(nn.Module):
             raise ValueError(f"an MLP needs at least an input and an output size, each ≥ 1, not {sizes}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is a probability from 0 to below 1, not {dropout}")
-        self.input_size = sizes[0]
         layers: list[nn.Module] = [nn.Flatten()]
         for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, ``sizes[-1]``) for images (N, …) of ``sizes[0]`` floats each.
-
-        Raises:
-            ValueError: the images have another size, or are not floating point.
-        """
-        values = images.shape[1:].numel()
-        if values != self.input_size:
-            raise ValueError(
-                f"this MLP takes {self.input_size} values an image, but images of shape "
-                f"{tuple(images.shape)} have {values}"
-            )
-        if not images.is_floating_point():
-            raise ValueError(
-                f"this MLP takes floating-point images, not {images.dtype}: "
-                "scale the pixels first, for example with dlbook.data.standardize"
-            )
+        """Return logits (N, ``sizes[-1]``) for images (N, …) of ``sizes[0]`` floats each."""
         return self.layers(images)

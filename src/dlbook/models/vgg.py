@@ -50,7 +50,6 @@ class VGG(nn.Module):
 
     def blocks(self, images: Tensor) -> list[Tensor]:
         """Return each convolution's maps after ReLU, each (N, C, H, W), in order."""
-        _require_images(images)
         maps = []
         for layer in self.features:
             images = layer(images)
@@ -60,26 +59,11 @@ class VGG(nn.Module):
 
     def penultimate(self, images: Tensor) -> Tensor:
         """Return what the linear layer sees, (N, ``feature_count``), for images (N, 3, H, W)."""
-        _require_images(images)
         return F.adaptive_avg_pool2d(self.features(images), 1).flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, K) for standardized images (N, 3, H, W).
-
-        Raises:
-            ValueError: the images have another number of channels, or are not floating point.
-        """
+        """Return logits (N, K) for standardized images (N, 3, H, W), floating point."""
         return self.head(self.penultimate(images))
-
-
-def _require_images(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"a VGG takes images (N, 3, H, W), not of shape {tuple(images.shape)}")
-    if not images.is_floating_point():
-        raise ValueError(
-            f"a VGG takes floating-point images, not {images.dtype}: scale the pixels first, with the "
-            "transform of its weights or with dlbook.data.standardize"
-        )
 
 
 def _convolutions(layers: Sequence[int | str]) -> nn.Sequential:

@@ -132,13 +132,13 @@ class Table:
     """A table that a notebook shows as one, and a terminal as Markdown.
 
     Args:
-        columns: header → cells, all of one length; a tensor of floats is shown with four decimals.
+        columns: header → cells, all of one length; floats of an array or tensor are shown with four decimals.
 
     Raises:
         ValueError: the columns differ in length.
     """
 
-    def __init__(self, columns: Mapping[str, Sequence[str] | Tensor]) -> None:
+    def __init__(self, columns: Mapping[str, Sequence[str] | np.ndarray | Tensor]) -> None:
         if len({len(cells) for cells in columns.values()}) != 1:
             raise ValueError(f"columns differ in length: { {name: len(c) for name, c in columns.items()} }")
         self.columns = {name: [_cell_text(cell) for cell in cells] for name, cells in columns.items()}
@@ -151,7 +151,8 @@ class Table:
     __repr__ = _repr_markdown_
 
 
-def _cell_text(cell: str | Tensor) -> str:
+def _cell_text(cell: str | np.number | Tensor) -> str:
     if isinstance(cell, str):
         return cell
-    return f"{cell.item():.4f}" if cell.is_floating_point() else f"{cell.item():,}"
+    value = cell.item()
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from dlbook.metrics import calibration_curve
@@ -64,22 +64,24 @@ def learning_curves(histories: Sequence[History]) -> Figure:
     return figure
 
 
-def confusion(matrix: Tensor, classes: Sequence[str], ax: Axes | None = None) -> Axes:
+def confusion(matrix: ArrayLike, classes: Sequence[str], ax: Axes | None = None) -> Axes:
     """Draw a confusion matrix: the color shows the mistakes only, the numbers show all counts.
 
     Args:
-        matrix: (K, K) counts, row = true class, column = predicted class.
+        matrix: (K, K) counts, row = true class, column = predicted class, as scikit-learn's
+            ``confusion_matrix`` returns them.
         classes: the name of each class.
         ax: where to draw; a new figure without it.
     """
     ax = axes_or_new(ax, width=5.6, height=5.2)
-    mistakes = matrix.clone().fill_diagonal_(0).numpy()
+    counts = np.asarray(matrix)
+    mistakes = counts - np.diag(counts.diagonal())
     ax.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max()))
     threshold = mistakes.max() * 0.6
-    for row, column in torch.cartesian_prod(torch.arange(len(classes)), torch.arange(len(classes))).tolist():
+    for (row, column), count in np.ndenumerate(counts):
         shade = "white" if mistakes[row, column] > threshold else "black"
-        color = shade if matrix[row, column] else GRAY
-        ax.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=color, fontsize=8)
+        color = shade if count else GRAY
+        ax.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), classes)
     ax.grid(visible=False)
