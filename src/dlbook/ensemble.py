@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from dlbook import runtime
 from dlbook.data import Split, batches
-from dlbook.data.batches import Transform
+from dlbook.data.batching import Transform
 
 _EVALUATION_BATCH = 500
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dlbook import runtime
 from dlbook.data import Split, batches
-from dlbook.data.batches import Transform
+from dlbook.data.batching import Transform
 from dlbook.metrics import reconstruction_error
 from dlbook.models import copy_weights
 from dlbook.training import Recipe, make_optimizer, outputs, require_finite, train_epoch

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dlbook import runtime
-from dlbook.data import Source
+from dlbook.data.source import Source
 from dlbook.glue import FLOOR_PREFIX, RESULT_PREFIX, glue_json, glue_text
 
 
