@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state
 
 from dlbook import runtime
 from dlbook.data import Split, batches
-from dlbook.data.batches import Transform
+from dlbook.data.batching import Transform
 from dlbook.recipes import Recipe
 from dlbook.training import Feed, make_optimizer, train_epoch
 

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
 from dlbook import runtime
 from dlbook.data import Split, batches
 from dlbook.data.augment import Augment
-from dlbook.data.batches import Transform
+from dlbook.data.batching import Transform
 from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
 from dlbook.recipes import Recipe

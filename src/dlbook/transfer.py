@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dlbook import runtime
 from dlbook.data import Split, batches
-from dlbook.data.batches import Transform
+from dlbook.data.batching import Transform
 from dlbook.data.files import draft
 from dlbook.models import device_of
 

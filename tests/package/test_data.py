@@ -15,7 +15,9 @@ from torchvision.datasets import CIFAR10, MNIST, FashionMNIST
 from torchvision.models import VGG16_Weights
 
 from dlbook import data
-from dlbook.data import DataError, Split, registry, standins
+from dlbook.data import DataError, Split
+from dlbook.data.entries import Archive
+from dlbook.data.registry import REGISTRY
 
 
 def images_of(count: int, size: int = 4) -> torch.Tensor:
@@ -135,15 +137,15 @@ def archives(tmp_path, monkeypatch):
             packed = gzip.compress(content, mtime=0)
             (folder / f"{name}.gz").write_bytes(packed)
             checksum = hashlib.sha256(packed).hexdigest()
-            resources.append(registry.Archive(f"{name}.gz", len(packed), checksum))
+            resources.append(Archive(f"{name}.gz", len(packed), checksum))
             checksums[f"MNIST/raw/{name}"] = hashlib.sha256(content).hexdigest()
-    monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "archives", tuple(resources))
-    monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "files", checksums)
+    monkeypatch.setitem(REGISTRY["mnist"].__dict__, "archives", tuple(resources))
+    monkeypatch.setitem(REGISTRY["mnist"].__dict__, "unpacked", checksums)
     return folder
 
 
 def set_mirrors(monkeypatch, *addresses: str) -> None:
-    monkeypatch.setitem(registry.REGISTRY["mnist"].__dict__, "sources", addresses)
+    monkeypatch.setitem(REGISTRY["mnist"].__dict__, "sources", addresses)
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def test_data_are_fetched_once_and_then_read_from_disk(data_dir, mirror, monkeyp
 
 
 def test_the_second_mirror_serves_when_the_first_is_down(data_dir, mirror, monkeypatch):
-    set_mirrors(monkeypatch, REFUSING, *registry.REGISTRY["mnist"].sources)
+    set_mirrors(monkeypatch, REFUSING, *REGISTRY["mnist"].sources)
     assert not data.load("mnist").source.is_standin
 
 
@@ -248,22 +250,22 @@ def test_the_default_directory_is_the_users_cache(monkeypatch):
 
 
 def test_the_registry_knows_every_file_that_torchvision_fetches():
-    known = [archive.name for archive in registry.REGISTRY["mnist"].archives]
+    known = [archive.name for archive in REGISTRY["mnist"].archives]
     assert known == [name for name, _ in MNIST.resources]
-    assert [f"{Path(file).name}.gz" for file in registry.REGISTRY["mnist"].files] == known
-    fashion = registry.REGISTRY["fashion_mnist"]
+    assert [f"{Path(file).name}.gz" for file in REGISTRY["mnist"].unpacked] == known
+    fashion = REGISTRY["fashion_mnist"]
     assert [archive.name for archive in fashion.archives] == [name for name, _ in FashionMNIST.resources]
     assert set(FashionMNIST.mirrors) <= set(fashion.sources)
-    official = {name: entry.sources[0] + entry.archives[0].name for name, entry in registry.REGISTRY.items()}
+    official = {name: entry.sources[0] + entry.archives[0].name for name, entry in REGISTRY.items()}
     assert official["cifar10"] == CIFAR10.url
     assert official["vgg16"] == VGG16_Weights.IMAGENET1K_V1.url
     # torchvision writes the start of the weights' SHA-256 into their name.
-    assert registry.REGISTRY["vgg16"].archives[0].sha256.startswith("397923af")
+    assert REGISTRY["vgg16"].archives[0].sha256.startswith("397923af")
 
 
-@pytest.mark.parametrize("name", registry.REGISTRY)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_an_entry_says_what_a_reader_and_a_download_need(name):
-    entry = registry.REGISTRY[name]
+    entry = REGISTRY[name]
     assert entry.title
     assert entry.license
     assert entry.citation
@@ -273,8 +275,8 @@ def test_an_entry_says_what_a_reader_and_a_download_need(name):
 
 @pytest.mark.parametrize("name", data.available())
 def test_a_standin_has_the_shape_and_the_classes_of_what_it_stands_for(data_dir, monkeypatch, name):
-    entry = registry.REGISTRY[name]
-    monkeypatch.setitem(registry.REGISTRY, name, replace(entry, sources=(REFUSING,)))
+    entry = REGISTRY[name]
+    monkeypatch.setitem(REGISTRY, name, replace(entry, sources=(REFUSING,)))
     standin, again = data.load(name), data.load(name)
     assert standin.source.is_standin
     assert standin.source.sha256 == again.source.sha256
@@ -289,7 +291,7 @@ def test_a_standin_has_the_shape_and_the_classes_of_what_it_stands_for(data_dir,
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
 def test_a_standin_is_neither_noise_nor_trivial(name):
     """The nearest training image has the right label far more often than by chance, and not always."""
-    standin = standins.load(name)
+    standin = REGISTRY[name].standin.make(REGISTRY[name])
     train, test = (split.images.flatten(1).float() for split in (standin.train, standin.test))
     nearest = torch.cdist(test, train).argmin(dim=1)
     accuracy = (standin.train.labels[nearest] == standin.test.labels).float().mean()

@@ -16,9 +16,8 @@ from tiny_data import PATIENT, mutate, tiny_world
 
 from dlbook import data
 from dlbook.data import DataError, cache
-from dlbook.data.cache import Content
-from dlbook.data.dataset import Split, checksum
-from dlbook.data.registry import REGISTRY, is_present, state
+from dlbook.data.dataset import Content, Split, checksum
+from dlbook.data.registry import REGISTRY
 
 ENTRIES, _ = tiny_world()
 
@@ -44,7 +43,7 @@ def directory(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def written(directory) -> Path:
     """The same, with a cache of a copy in it."""
-    cache.write("cifar10", directory, Content(TRAIN, TEST, "made here", "", "copy"))
+    cache.write(ENTRIES["cifar10"], Content(TRAIN, TEST, "made here", "", "copy"))
     return directory
 
 
@@ -67,7 +66,7 @@ def assert_right(train: Split, test: Split) -> None:
 
 
 def test_what_is_written_is_read_and_any_program_can_read_it(written):
-    content = cache.read("cifar10", written)
+    content = cache.read(ENTRIES["cifar10"])
     assert_right(content.train, content.test)
     assert content.sha256 == checksum(TRAIN, TEST)
     stored = load_file(written / "cifar10" / "train.safetensors")
@@ -84,14 +83,14 @@ def test_everyone_may_read_what_one_has_fetched(written):
 
 def test_a_copy_from_elsewhere_is_taken_for_what_it_is_and_verified_from_then_on(directory):
     foreign(directory, source="recompressed somewhere")
-    before = state("cifar10")
+    before = ENTRIES["cifar10"].state()
     loaded = data.load("cifar10")
     assert_right(loaded.train, loaded.test)
     assert "not the official files: recompressed somewhere" in loaded.source.description
     assert loaded.source.sha256 == checksum(TRAIN, TEST)
     assert "original" not in loaded.source.description.lower()
-    assert before == state("cifar10") != "original"
-    assert cache.read("cifar10", directory).sha256 == loaded.source.sha256
+    assert before == ENTRIES["cifar10"].state() != "original"
+    assert cache.read(ENTRIES["cifar10"]).sha256 == loaded.source.sha256
     assert data.load("cifar10").source == loaded.source
 
 
@@ -150,7 +149,7 @@ def test_a_cache_that_is_not_what_it_should_be_is_refused_and_named(directory, c
     foreign(directory)
     rewrite(directory, **changes)
     with pytest.raises(DataError, match=message):
-        cache.read("cifar10", directory)
+        cache.read(ENTRIES["cifar10"])
 
 
 def test_a_damaged_cache_without_a_source_is_named_and_no_standin_is_taken(written):
@@ -162,20 +161,21 @@ def test_a_damaged_cache_without_a_source_is_named_and_no_standin_is_taken(writt
 
 def test_a_cache_that_was_made_from_other_archives_is_made_anew(directory, monkeypatch):
     content = Content(TRAIN, TEST, "", source_sha256="of another archive", origin="original")
-    cache.write("cifar10", directory, content)
+    cache.write(ENTRIES["cifar10"], content)
     with pytest.raises(DataError, match="made from other files"):
         data.load("cifar10")
 
 
 def test_half_a_cache_is_none(written):
     (written / "cifar10" / "test.safetensors").unlink()
-    assert not is_present("cifar10")
-    assert state("cifar10") == "stand-in"
+    assert not ENTRIES["cifar10"].is_present()
+    assert ENTRIES["cifar10"].state() == "stand-in"
 
 
 MEASURE = """
 from pathlib import Path
 from dlbook import data
+from dlbook.data import cache, fetching, loading  # what loading imports is not what it loads
 from dlbook.data.registry import REGISTRY
 
 def peak():
@@ -194,7 +194,7 @@ def test_a_warm_cache_takes_hardly_more_memory_than_the_data(directory, monkeypa
     monkeypatch.setitem(REGISTRY, "cifar10", replace(REGISTRY["cifar10"], counts=(30_000, 1_000)))
     images = torch.zeros(31_000, 3, 32, 32, dtype=torch.uint8)
     everything = Split(images, torch.arange(31_000) % 10, TRAIN.classes)
-    cache.write("cifar10", directory, Content(everything[:30_000], everything[30_000:], "", "", "copy"))
+    cache.write(ENTRIES["cifar10"], Content(everything[:30_000], everything[30_000:], "", "", "copy"))
     answer = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
     assert 0.9 < float(answer.stdout) < 1.3
 
@@ -208,7 +208,7 @@ def test_a_changed_cache_gives_the_right_data_or_an_error(written, draw):
     try:
         path.write_bytes(mutate(good, draw, header=8 + struct.unpack("<Q", good[:8])[0]))
         try:
-            content = cache.read("cifar10", written)
+            content = cache.read(ENTRIES["cifar10"])
         except DataError:
             return
         assert_right(content.train, content.test)

@@ -15,7 +15,7 @@ from tiny_data import tiny_entry
 from dlbook import data
 from dlbook.data import DataError
 from dlbook.data.__main__ import main
-from dlbook.data.registry import REGISTRY, home
+from dlbook.data.registry import REGISTRY
 
 
 def weights_file(content: object) -> bytes:
@@ -32,9 +32,7 @@ def web(tmp_path, monkeypatch) -> Iterator[Server]:
     file = REGISTRY["vgg16"].archives[0].name
     vgg16 = {file: weights_file({"features.0.weight": torch.ones(2)})}
     server = Server(ARCHIVES | {"vgg16": vgg16})
-    entries = ENTRIES | {"vgg16": tiny_entry("vgg16", vgg16)}
-    entries["vgg16"] = replace(entries["vgg16"], files={file: entries["vgg16"].archives[0].sha256})
-    for name, entry in entries.items():
+    for name, entry in (ENTRIES | {"vgg16": tiny_entry("vgg16", vgg16)}).items():
         monkeypatch.setitem(REGISTRY, name, replace(entry, sources=server.sources(name)))
     yield server
     server.close()
@@ -57,7 +55,7 @@ def test_fetch_all_prepares_a_machine_that_then_needs_no_network(web, capsys):
     web.log.clear()
     for name in data.available():
         assert not data.load(name).source.is_standin
-    assert data.load_weights("vgg16")["features.0.weight"].tolist() == [1, 1]
+    assert data.fetch_checkpoint("vgg16").exists()
     assert web.log == []
     assert main(["verify"]) == 0
     assert capsys.readouterr().out.count("whole, original") == len(REGISTRY) + 1  # vgg16 also when fetched
@@ -89,7 +87,7 @@ def test_what_is_not_here_is_said_to_be_missing(web, command, capsys):
 @pytest.mark.parametrize("name", REGISTRY)
 def test_verify_names_what_is_damaged(web, name, capsys, tally):
     main(["fetch", name])
-    victim = next(path for path in (home(name) / group for group in REGISTRY[name].layouts[0]))
+    victim = REGISTRY[name].files[0]
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 1
     victim.write_bytes(content)
@@ -102,7 +100,7 @@ def test_verify_names_what_is_damaged(web, name, capsys, tally):
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "flower_photos"])
 def test_a_damaged_cache_is_made_anew_where_a_source_answers(web, name, tally):
     whole = data.load(name)
-    for path in (home(name) / name).glob("*.safetensors"):
+    for path in REGISTRY[name].location.glob("*.safetensors"):
         path.write_bytes(path.read_bytes()[:-1] + b"\x07")
     assert data.load(name).source == whole.source
     assert main(["verify", name]) == 0
@@ -117,13 +115,13 @@ def test_path_and_remove(web, name, capsys):
     assert Path(capsys.readouterr().out.strip()).exists()
     assert main(["remove", name]) == 0
     assert main(["path", name]) == 1
-    left = [path for path in home(name).rglob("*") if path.is_file() and path.suffix != ".lock"]
+    left = [path for path in REGISTRY[name].directory.rglob("*") if path.is_file() and path.suffix != ".lock"]
     assert left == []
 
 
 def test_remove_keeps_photographs_that_it_did_not_bring(web, capsys):
     data.load("flower_photos")
-    folder = home("flower_photos") / "flower_photos"
+    folder = REGISTRY["flower_photos"].location
     (folder / ".unpacked").unlink()
     data.load("flower_photos")
     assert main(["remove", "flower_photos"]) == 0
@@ -144,39 +142,19 @@ def test_the_command_runs_as_a_module(tmp_path):
 
 
 def test_weights_lie_where_torchvision_looks_for_them(web, tmp_path):
-    data.load_weights("vgg16")
-    assert home("vgg16") == Path(torch.hub.get_dir()) / "checkpoints"
+    assert data.fetch_checkpoint("vgg16").parent == Path(torch.hub.get_dir()) / "checkpoints"
     web.log.clear()
     name = REGISTRY["vgg16"].archives[0].name
     loaded = torch.hub.load_state_dict_from_url(f"https://nowhere.invalid/{name}", weights_only=True)
     assert loaded["features.0.weight"].tolist() == [1, 1]
 
 
-def test_weights_that_would_run_code_are_not_read(web, tmp_path, monkeypatch):
-    """Even if the checksum were that of the bad file."""
-    monkeypatch.chdir(tmp_path)
-    name = REGISTRY["vgg16"].archives[0].name
-    content = weights_file({"a": Evil()})
-    bad = tiny_entry("vgg16", {name: content})
-    files = {name: bad.archives[0].sha256}
-    monkeypatch.setitem(REGISTRY, "vgg16", replace(bad, files=files, sources=web.sources("vgg16")))
-    web.files[f"/one/vgg16/{name}"] = content
-    with pytest.raises(DataError, match="more than tensors"):
-        data.load_weights("vgg16")
-    assert not Path("evil").exists()
-
-
-class Evil:
-    def __reduce__(self):
-        return os.mkdir, ("evil",)
-
-
 def test_without_a_source_missing_weights_are_named(web):
     for mirror in ("one", "two"):
         web.faults[f"/{mirror}/vgg16/{REGISTRY['vgg16'].archives[0].name}"] = [status(404)]
     with pytest.raises(DataError, match="VGG16 trained on ImageNet is not in"):
-        data.load_weights("vgg16")
+        data.fetch_checkpoint("vgg16")
     with pytest.raises(DataError, match="unknown weights"):
-        data.load_weights("mnist")
+        data.fetch_checkpoint("mnist")
     with pytest.raises(DataError, match="unknown data set"):
         data.load("vgg16")

@@ -67,7 +67,7 @@ def test_any_bytes_are_an_idx_file_or_an_error(content):
 def test_cifar10_is_read_as_torchvision_reads_it(tmp_path, monkeypatch):
     name = "cifar-10-python.tar.gz"
     (tmp_path / name).write_bytes(ARCHIVES["cifar10"][name])
-    train, test = cifar.read(tmp_path / name, limit=10**7)
+    train, test = cifar.read(tmp_path / name, 10**7, tuple("abcdefghij"))
     with tarfile.open(tmp_path / name) as archive:
         archive.extractall(tmp_path)
     monkeypatch.setattr(CIFAR10, "_check_integrity", lambda self: True)

@@ -15,7 +15,7 @@ from torchvision.transforms import functional
 
 from dlbook import data
 from dlbook.data import DataError, photos
-from dlbook.data.registry import REGISTRY, photo_listing, state
+from dlbook.data.registry import REGISTRY
 
 CLASSES = REGISTRY["flower_photos"].classes
 
@@ -155,25 +155,25 @@ def test_labels_follow_the_folders_and_classes_are_mixed(directory):
 def test_a_folder_of_unknown_origin_is_not_called_the_original(directory):
     description = data.load("flower_photos").source.description
     assert "not the official files: 40 photographs" in description
-    assert state("flower_photos").startswith("copy")
+    assert REGISTRY["flower_photos"].state().startswith("copy")
 
 
 def test_the_state_is_the_same_with_and_without_the_cache(directory):
-    before = state("flower_photos")
+    before = REGISTRY["flower_photos"].state()
     data.load("flower_photos")
-    assert state("flower_photos") == before
+    assert REGISTRY["flower_photos"].state() == before
     (directory / "flower_photos" / "roses" / "0.jpg").unlink()
-    assert state("flower_photos") != before
+    assert REGISTRY["flower_photos"].state() != before
 
 
 def test_photographs_from_the_official_archive_are_the_original_until_one_changes(directory):
     folder = directory / "flower_photos"
-    (folder / ".unpacked").write_text(photo_listing(folder, CLASSES))
+    (folder / ".unpacked").write_text(REGISTRY["flower_photos"].listing())
     assert "original files" in data.load("flower_photos").source.description
-    assert state("flower_photos") == "original"
+    assert REGISTRY["flower_photos"].state() == "original"
     (folder / "roses" / "mine.jpg").write_bytes(jpeg(np.random.default_rng(5)))
     assert "not the official files" in data.load("flower_photos").source.description
-    assert state("flower_photos").startswith("copy")
+    assert REGISTRY["flower_photos"].state().startswith("copy")
 
 
 def test_photographs_in_a_full_or_read_only_folder_are_decoded_each_time(directory, monkeypatch):

@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import VGG16_Weights, vgg16, vgg16_bn
 
 from dlbook.data import DataError, fetching
+from dlbook.data.source import NoSource
 from dlbook.models import copy_weights, count_parameters, vgg
 from dlbook.models.vgg import VGG
 from dlbook.transfer import Frozen, changed_values
@@ -134,7 +135,7 @@ def test_a_probe_on_imagenets_features_moves_none_of_its_weights(torch_home):
 
 def test_without_checkpoint_and_server_there_is_no_imagenet(torch_home, monkeypatch):
     def refuse(*arguments):
-        raise fetching.NoSource("no network")
+        raise NoSource("no network")
 
     monkeypatch.setattr(fetching, "fetch", refuse)
     with pytest.raises(DataError, match=r"VGG16.*no network"):

@@ -9,7 +9,8 @@ import torch
 
 from dlbook import data
 from dlbook.data import DataError
-from dlbook.data.registry import REGISTRY, Entry
+from dlbook.data.entries import Entry
+from dlbook.data.registry import REGISTRY
 
 
 def load_in_child(

@@ -12,7 +12,7 @@ import torch
 from tiny_data import Files, final_files, tiny_world
 
 from dlbook.data import Dataset
-from dlbook.data.registry import Entry
+from dlbook.data.entries import Entry
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "flower_photos")
 ENTRIES, ARCHIVES = tiny_world()

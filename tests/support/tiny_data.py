@@ -7,13 +7,15 @@ import pickle
 import struct
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dlbook.data.registry import REGISTRY, Archive, Entry, cache_files
+from dlbook.data.entries import Archive, Entry
+from dlbook.data.registry import REGISTRY
 
 Files = dict[str, bytes]
 # A file is written for each example: on a busy disk that takes as long as it takes.
@@ -109,7 +111,7 @@ def tiny_world() -> tuple[dict[str, Entry], dict[str, Files]]:
     }
     entries = {name: tiny_entry(name, files) for name, files in archives.items()}
     checksums = {f"MNIST/raw/{name}": hashlib.sha256(content).hexdigest() for name, content in mnist.items()}
-    entries["mnist"] = replace(entries["mnist"], files=checksums)
+    entries["mnist"] = replace(entries["mnist"], unpacked=checksums)
     entries["fashion_mnist"] = replace(entries["fashion_mnist"], counts=(20, 10))
     entries["cifar10"] = replace(entries["cifar10"], counts=(20, 5))
     entries["flower_photos"] = replace(entries["flower_photos"], shape=(3, 16, 16))
@@ -123,8 +125,10 @@ def tiny_entry(name: str, files: Files) -> Entry:
     return replace(REGISTRY[name], archives=described, sources=())
 
 
-def final_files(name: str) -> list[str]:
-    return list(REGISTRY[name].files) or list(cache_files(name))
+def final_files(name: str) -> list[Path]:
+    """Return the paths, below the data directory, of what is made of a data set."""
+    entry = REGISTRY[name]
+    return [file.relative_to(entry.directory) for file in entry.files]
 
 
 def mutate(good: bytes, draw, header: int) -> bytes:

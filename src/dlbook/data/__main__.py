@@ -1,17 +1,12 @@
 """``python -m dlbook.data``: see, fetch, verify and remove the book's data sets."""
 
 import argparse
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from dlbook.data import cache
-from dlbook.data.dataset import DataError, checksum
-from dlbook.data.loading import fetch
-from dlbook.data.mnist import require_checksum
-from dlbook.data.registry import ORIGIN, REGISTRY, Entry, home, is_present, photo_listing, state
-from dlbook.data.weights import fetch_weights
+from dlbook.data.entries import Entry
+from dlbook.data.registry import REGISTRY
+from dlbook.data.source import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if chosen.command == "fetch" and bool(chosen.names) == chosen.all:
         _parser().error("fetch: say which, or --all")
-    names = chosen.names or [name for name in REGISTRY if chosen.command == "fetch" or is_present(name)]
+    names = chosen.names or [
+        name for name in REGISTRY if chosen.command == "fetch" or REGISTRY[name].is_present()
+    ]
     outcomes = [_run(chosen.command, name) for name in names]
     return 0 if all(outcomes) else 1
 
@@ -53,7 +50,7 @@ def _name(text: str) -> str:
 def _run(command: str, name: str) -> bool:
     action, _ = _COMMANDS[command]
     try:
-        print(action(name), flush=True)
+        print(action(REGISTRY[name]), flush=True)
     except (DataError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return False
@@ -62,81 +59,47 @@ def _run(command: str, name: str) -> bool:
 
 def _table() -> str:
     """List the book's data sets: what is on this machine, how large, and where."""
-    rows = [("NAME", "STATE", "SIZE", "WHERE")]
-    for name, entry in REGISTRY.items():
-        if is_present(name):
-            size = sum(path.stat().st_size for path in _files(name))
-            rows.append((name, state(name).split()[0], _megabytes(size), str(location(name))))
-        else:
-            size = sum(archive.size for archive in entry.archives)
-            rows.append((name, "missing", f"{_megabytes(size)} to fetch", entry.sources[0]))
+    rows = [("NAME", "STATE", "SIZE", "WHERE"), *map(_row, REGISTRY.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(entry: Entry) -> tuple[str, str, str, str]:
+    if not entry.is_present():
+        size = sum(archive.size for archive in entry.archives)
+        return entry.name, "missing", f"{_megabytes(size)} to fetch", entry.sources[0]
+    size = sum(file.stat().st_size for file in entry.files if file.is_file())
+    return entry.name, _kind_of_state(entry), _megabytes(size), str(entry.location)
+
+
+def _kind_of_state(entry: Entry) -> str:
+    return entry.state().split()[0]
 
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.0f} MB"
 
 
-def _fetch(name: str) -> str:
-    if not REGISTRY[name].shape:
-        fetch_weights(name)
-        return _verify(name)
-    return f"{name}: {fetch(name)}"
+def _fetch(entry: Entry) -> str:
+    return f"{entry.name}: {entry.bring()}"
 
 
-def _verify(name: str) -> str:
-    _require_present(name)
-    entry = REGISTRY[name]
-    for file, sha256 in entry.files.items():
-        require_checksum(home(name) / file, sha256)
-    if not entry.files and cache.exists(name, home(name)):
-        _verify_cache(name, entry)
-    return f"{name}: whole, {state(name).split()[0]}"
+def _verify(entry: Entry) -> str:
+    entry.require_present()
+    entry.verify()
+    return f"{entry.name}: whole, {_kind_of_state(entry)}"
 
 
-def _verify_cache(name: str, entry: Entry) -> None:
-    content = cache.read(name, home(name))
-    if content.sha256 and content.sha256 != checksum(content.train, content.test):
-        raise DataError(f"{location(name)} is damaged: its SHA-256 is not the one that was written down")
-    listing = photo_listing(location(name), entry.classes)
-    if listing not in (None, content.source_sha256):
-        raise DataError(f"{location(name)}: photographs were added or removed; fetch {name} reads them again")
+def _path(entry: Entry) -> str:
+    entry.require_present()
+    return str(entry.location)
 
 
-def _path(name: str) -> str:
-    _require_present(name)
-    return str(location(name))
-
-
-def _remove(name: str) -> str:
-    _require_present(name)
-    kept = []
-    for path in _files(name):
-        path.unlink()
-    if (location(name) / ORIGIN).exists():
-        shutil.rmtree(location(name))
-    elif location(name).is_dir():
-        kept = [str(path) for path in location(name).iterdir()]
-    return f"{name}: removed" + (f"; kept, as dlbook did not bring them: {', '.join(kept)}" if kept else "")
-
-
-def location(name: str) -> Path:
-    """Return the folder that a data set lies in, or the file of weights."""
-    first = home(name) / REGISTRY[name].layouts[0][0]
-    return first.parent if REGISTRY[name].shape else first
-
-
-def _files(name: str) -> Iterable[Path]:
-    """Return the files that `dlbook` brought or made, and that are there."""
-    paths = (home(name) / path for path in REGISTRY[name].layouts[0])
-    return [path for path in paths if path.is_file()]
-
-
-def _require_present(name: str) -> None:
-    if not is_present(name):
-        raise DataError(f"not on this machine; `python -m dlbook.data fetch {name}` brings it")
+def _remove(entry: Entry) -> str:
+    entry.require_present()
+    kept = ", ".join(map(str, entry.remove()))
+    return f"{entry.name}: removed" + (f"; kept, as dlbook did not bring them: {kept}" if kept else "")
 
 
 _COMMANDS = {

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from dlbook.data.dataset import DataError
+from dlbook.data.source import DataError
 
 # What a file takes on a disk at least: so a million empty files are a bomb too.
 _BLOCK = 4096
@@ -79,9 +79,14 @@ def read_tar(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
 def extract_tar(path: Path, folder: Path, limit: int) -> None:
     """Unpack a gzipped tar archive into a folder, and nothing outside it.
 
+    Args:
+        path: the archive; it need not be trusted.
+        folder: where to unpack; made if it is not there.
+        limit: the most bytes that it may unpack to; each file counts as whole blocks of 4,096 bytes.
+
     Raises:
-        DataError: see `read_tar`; or a path leads out of the folder.
-        OSError: the folder cannot take the files.
+        DataError: see `read_tar`; or a path leads out of the folder. What came before it stays.
+        OSError: the archive cannot be read, or the folder cannot take the files.
     """
     top = folder.resolve()
     with _named_errors(path):

@@ -12,7 +12,7 @@ import skimage
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
-from dlbook.data.dataset import DataError, Source
+from dlbook.data.source import DataError, Source, note
 
 # Name → package, the package's own name for it, terms, and whom to thank.
 _CREDITS = {
@@ -46,7 +46,7 @@ def grayscale(name: str) -> NDArray[np.uint8]:
 
 
 def source(photographs: Mapping[str, NDArray[np.uint8]]) -> Source:
-    """Return the provenance of results that were measured on these photographs.
+    """Return the provenance of results that were measured on these photographs, and note it.
 
     Args:
         photographs: name → pixels, as `grayscale` gave them.
@@ -56,10 +56,12 @@ def source(photographs: Mapping[str, NDArray[np.uint8]]) -> Source:
         digest.update(np.ascontiguousarray(photographs[name]).data)
     credits = "; ".join(f"{name}: {_CREDITS[name][3]}, {_CREDITS[name][2]}" for name in sorted(photographs))
     packages = " and ".join(sorted({_CREDITS[name][0] for name in photographs}))
-    return Source(
+    found = Source(
         name="bundled photographs",
         description=f"Photographs that ship inside {packages}. Beside them: edges computed from a formula.",
         is_standin=False,
         sha256=digest.hexdigest(),
         license=credits,
     )
+    note(found)
+    return found

@@ -8,46 +8,20 @@ version, where the data come from, and three checksums. A file from elsewhere ma
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from dlbook.data.dataset import DataError, Split, checksum
+from dlbook.data.dataset import Content, Split, checksum
 from dlbook.data.files import draft, sweep
-from dlbook.data.registry import REGISTRY, Entry, cache_files
+from dlbook.data.image_sets import ImageSet
+from dlbook.data.source import DataError
 
 FORMAT = "1"
 
 
-@dataclass(frozen=True)
-class Content:
-    """What a cache holds.
-
-    Attributes:
-        train: the training split.
-        test: the test split.
-        source: where the data come from, in words.
-        source_sha256: checksum of what they were made from; empty where nobody knows.
-        origin: ``original`` where that is what the data set's authors published, else ``copy``.
-        sha256: checksum of the pixels and labels; empty where it was not written down.
-    """
-
-    train: Split
-    test: Split
-    source: str
-    source_sha256: str
-    origin: str
-    sha256: str = ""
-
-
-def exists(name: str, directory: Path) -> bool:
-    """Tell whether both splits are there; not, whether they are whole."""
-    return all((directory / file).exists() for file in cache_files(name))
-
-
-def write(name: str, directory: Path, content: Content) -> None:
+def write(entry: ImageSet, content: Content) -> None:
     """Write both splits, each under its final name only when it is whole.
 
     Raises:
@@ -61,9 +35,9 @@ def write(name: str, directory: Path, content: Content) -> None:
         "origin": content.origin,
         "sha256": content.sha256 or checksum(content.train, content.test),
     }
-    sweep(directory / name)
-    for file, split in zip(cache_files(name), (content.train, content.test), strict=True):
-        with draft(directory / file) as written:
+    sweep(entry.cache_files[0].parent)
+    for file, split in zip(entry.cache_files, (content.train, content.test), strict=True):
+        with draft(file) as written:
             _save(split, written, shared | {"crc32": str(_crc32(split))})
 
 
@@ -74,14 +48,13 @@ def _save(split: Split, path: Path, metadata: dict[str, str]) -> None:
         raise OSError(str(error)) from error
 
 
-def read(name: str, directory: Path) -> Content:
+def read(entry: ImageSet) -> Content:
     """Map both splits into memory and verify them.
 
     Raises:
         DataError: a file is missing, damaged, or not of this data set; the message says which and how.
     """
-    entry = REGISTRY[name]
-    train_file, test_file = (directory / file for file in cache_files(name))
+    train_file, test_file = entry.cache_files
     counts = entry.counts or (None, None)
     train, said = _read_split(train_file, entry, counts[0])
     test, said_of_test = _read_split(test_file, entry, counts[1])
@@ -97,7 +70,7 @@ def read(name: str, directory: Path) -> Content:
     )
 
 
-def _read_split(path: Path, entry: Entry, count: int | None) -> tuple[Split, dict[str, str]]:
+def _read_split(path: Path, entry: ImageSet, count: int | None) -> tuple[Split, dict[str, str]]:
     if not path.exists():
         raise DataError(f"{path} is missing")
     try:
@@ -112,7 +85,7 @@ def _read_split(path: Path, entry: Entry, count: int | None) -> tuple[Split, dic
     return split, metadata
 
 
-def _require_expected(path: Path, split: Split, entry: Entry, count: int | None) -> None:
+def _require_expected(path: Path, split: Split, entry: ImageSet, count: int | None) -> None:
     if split.classes != entry.classes:
         raise DataError(f"{path} has the classes {split.classes}, not {entry.classes}")
     if tuple(split.images.shape[1:]) != entry.shape:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlbook.data import archives, fetching
-from dlbook.data.dataset import DataError, Split
-from dlbook.data.registry import REGISTRY
+from dlbook.data import archives
+from dlbook.data.dataset import Split
+from dlbook.data.source import DataError
 
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = ("test_batch",)
@@ -32,30 +32,13 @@ class _ArrayUnpickler(pickle.Unpickler):
             raise DataError(f"a batch of CIFAR-10 holds no {module}.{name}: it is not read") from None
 
 
-def make(downloads: Path) -> tuple[Split, Split]:
-    """Fetch and read CIFAR-10.
-
-    Args:
-        downloads: a folder for what is on its way.
-
-    Returns:
-        As `read`.
-
-    Raises:
-        fetching.NoSource: no source delivered.
-        OSError: the folder cannot be written.
-    """
-    entry = REGISTRY["cifar10"]
-    (archive,) = fetching.fetch(entry.archives, entry.sources, downloads)
-    return read(archive, entry.archives[0].largest)
-
-
-def read(archive: Path, limit: int) -> tuple[Split, Split]:
+def read(archive: Path, limit: int, classes: tuple[str, ...]) -> tuple[Split, Split]:
     """Read the archive, whose checksum must have been verified.
 
     Args:
         archive: the file.
         limit: the most bytes that it may unpack to.
+        classes: the name of each label.
 
     Returns:
         The training split, images (50000, 3, 32, 32) uint8, and the test split (10000, 3, 32, 32).
@@ -70,7 +53,8 @@ def read(archive: Path, limit: int) -> tuple[Split, Split]:
             batches[name] = parse_batch(content)
     if missing := set(_TRAIN + _TEST) - batches.keys():
         raise DataError(f"{archive} lacks {', '.join(sorted(missing))}")
-    return _join([batches[name] for name in _TRAIN]), _join([batches[name] for name in _TEST])
+    train, test = ([batches[name] for name in names] for names in (_TRAIN, _TEST))
+    return _join(train, classes), _join(test, classes)
 
 
 def parse_batch(content: bytes) -> tuple[np.ndarray, list[int]]:
@@ -92,7 +76,7 @@ def parse_batch(content: bytes) -> tuple[np.ndarray, list[int]]:
     return pixels, labels
 
 
-def _join(batches: list[tuple[np.ndarray, list[int]]]) -> Split:
-    pixels = np.concatenate([pixels for pixels, _ in batches]).reshape(-1, *REGISTRY["cifar10"].shape)
+def _join(batches: list[tuple[np.ndarray, list[int]]], classes: tuple[str, ...]) -> Split:
+    pixels = np.concatenate([pixels for pixels, _ in batches]).reshape(-1, 3, 32, 32)
     labels = [label for _, labels in batches for label in labels]
-    return Split(torch.from_numpy(pixels), torch.tensor(labels), REGISTRY["cifar10"].classes)
+    return Split(torch.from_numpy(pixels), torch.tensor(labels), classes)

@@ -3,33 +3,12 @@
 import hashlib
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-
-class DataError(Exception):
-    """Data are missing, damaged or of the wrong kind; the message says which, and what to do."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set came from.
-
-    Attributes:
-        name: the data set's registered name, such as ``"mnist"``.
-        description: one sentence for the reader.
-        is_standin: True where small data from installed packages stand in for the real ones.
-        sha256: checksum of the pixels and labels that were loaded.
-        license: under which terms they may be used.
-    """
-
-    name: str
-    description: str
-    is_standin: bool
-    sha256: str
-    license: str
+from dlbook.data.source import DataError, Source
 
 
 @dataclass(frozen=True)
@@ -106,6 +85,31 @@ class Dataset:
             f"<p>{summary}</p><p>The real data could not be had where this page was computed. The code "
             "is the same; its numbers are not those of the real data, and no floor applies.</p></div>"
         )
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is kept of a data set on this machine.
+
+    Attributes:
+        train: the training split.
+        test: the test split.
+        source: where the data come from, in words.
+        source_sha256: checksum of what they were made from; empty where nobody knows.
+        origin: ``original`` where that is what the data set's authors published, else ``copy``.
+        sha256: checksum of the pixels and labels; empty where it was not written down.
+    """
+
+    train: Split
+    test: Split
+    source: str
+    source_sha256: str
+    origin: str
+    sha256: str = ""
+
+    def completed(self) -> "Content":
+        """Return the same with its checksum, which is computed where it was not written down."""
+        return self if self.sha256 else replace(self, sha256=checksum(self.train, self.test))
 
 
 def checksum(*splits: Split) -> str:

@@ -7,21 +7,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ResponseError
 
 from dlbook import runtime
-from dlbook.data.registry import Archive
+from dlbook.data.entries import Archive
+from dlbook.data.files import sha256_of
+from dlbook.data.source import NoSource
 
 
-class NoSource(Exception):  # noqa: N818 - what happened, to be handled; not an error of the program
-    """No source delivered; the message says what each of them did."""
-
-
-class WrongBytes(Exception):  # noqa: N818
+class WrongBytes(Exception):  # noqa: N818 - what happened, to be handled; not an error of the program
     """A source sent something else than the file."""
 
 
@@ -146,7 +143,7 @@ class _Download:
         return self.final
 
     def _is_right(self, path: Path) -> bool:
-        return pooch.file_hash(str(path)) == self.archive.sha256
+        return sha256_of(path) == self.archive.sha256
 
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0

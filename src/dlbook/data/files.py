@@ -1,5 +1,6 @@
-"""Files that are whole or not there, and one process at a time that makes them."""
+"""Files that are whole or not there, checked byte for byte, and made by one process at a time."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
+
+from dlbook.data.source import DataError
 
 _DRAFT = ".draft"
 
@@ -54,3 +57,21 @@ def locked(name: str, directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_checksum(path: Path, sha256: str) -> None:
+    """Raise a `DataError` where a file is not, byte for byte, what it should be."""
+    if not path.exists():
+        raise DataError(f"{path} is missing")
+    found = sha256_of(path)
+    if found != sha256:
+        raise DataError(
+            f"{path} is damaged: its SHA-256 is {found}, it should be {sha256}. "
+            "Delete the file; the next run fetches it again."
+        )

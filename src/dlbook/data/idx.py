@@ -2,11 +2,13 @@
 
 import math
 import struct
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from dlbook.data.dataset import DataError
+from dlbook.data.dataset import Split
+from dlbook.data.source import DataError
 
 _UNSIGNED_BYTES = 8
 
@@ -34,3 +36,23 @@ def parse(content: bytes) -> Tensor:
     if math.prod(shape) != len(content) - start:
         raise DataError(f"the idx file says {shape}, but {len(content) - start:,} bytes follow")
     return torch.frombuffer(bytearray(content[start:]), dtype=torch.uint8).reshape(shape)
+
+
+def splits(contents: Sequence[bytes], classes: tuple[str, ...]) -> tuple[Split, Split]:
+    """Return the training and the test split of four idx files.
+
+    Args:
+        contents: images and labels for training, images and labels for the test.
+        classes: the name of each label.
+
+    Returns:
+        Images (N, 1, H, W) uint8, and their labels.
+
+    Raises:
+        DataError: the contents are not that.
+    """
+    train_images, train_labels, test_images, test_labels = map(parse, contents)
+    return (
+        Split(train_images.unsqueeze(1), train_labels.long(), classes),
+        Split(test_images.unsqueeze(1), test_labels.long(), classes),
+    )

@@ -15,7 +15,8 @@ from torch import Tensor
 from torchvision.transforms import functional
 
 from dlbook import runtime
-from dlbook.data.dataset import DataError, Split
+from dlbook.data.dataset import Split
+from dlbook.data.source import DataError
 
 # About this share of the photographs becomes the test split.
 TEST_SHARE = 0.15

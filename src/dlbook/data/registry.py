@@ -1,76 +1,15 @@
-"""Which data sets the book knows: their files, checksums and terms, and where they are kept.
+"""Which data sets and weights the book knows: their files, checksums and terms.
 
-The site's build reads this file by itself, so it imports nothing heavy and nothing of `dlbook`.
+The site's build imports this module, so it imports nothing heavy.
 """
 
-import hashlib
-import json
-import os
-import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
-from platformdirs import user_cache_path
-
-# Beside photographs that were unpacked from the official archive: their listing at that time.
-ORIGIN = ".unpacked"
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A file as its source serves it.
-
-    Attributes:
-        name: its name, below each of the entry's sources.
-        size: its length in bytes.
-        sha256: its checksum, 64 hexadecimal digits.
-    """
-
-    name: str
-    size: int
-    sha256: str
-
-    @property
-    def largest(self) -> int:
-        """The most bytes that it may unpack to; more is a bomb."""
-        return 10 * self.size + 1_000_000
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One data set, or one set of trained weights.
-
-    Attributes:
-        title: its name in prose.
-        classes: the name of each label.
-        archives: what is fetched.
-        sources: folders on the web that hold the archives, the official one first.
-        layouts: paths below the data directory; where all of one group exist, the data are there.
-        files: path below the data directory, and SHA-256, of files that are kept as they were published.
-        license: its terms.
-        citation: who made it, and where they describe it.
-        homepage: where it is described.
-        shape: channels, height and width of an image; empty for weights.
-        counts: training and test images; empty where they depend on what is found.
-    """
-
-    title: str
-    classes: tuple[str, ...]
-    archives: tuple[Archive, ...]
-    sources: tuple[str, ...]
-    layouts: tuple[tuple[str, ...], ...]
-    license: str
-    citation: str
-    homepage: str
-    files: Mapping[str, str]
-    shape: tuple[int, ...] = ()
-    counts: tuple[int, ...] = ()
-
-
-def cache_files(name: str) -> tuple[str, str]:
-    """Return where a data set's tensor cache lies, below the data directory: training and test split."""
-    return f"{name}/train.safetensors", f"{name}/test.safetensors"
+from dlbook.data.checkpoints import Checkpoint
+from dlbook.data.entries import Archive, Entry
+from dlbook.data.kinds import IdxArchives, IdxFiles, PickledBatches
+from dlbook.data.photo_folders import PhotoFolders
+from dlbook.data.recipes import Digits, Pieces
 
 
 def _idx(*sizes_and_checksums: tuple[int, str]) -> tuple[Archive, ...]:
@@ -90,10 +29,17 @@ _MNIST_FILES = {
 _FASHION = "T-shirt/top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot"
 _CIFAR10 = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
 _FLOWERS = "daisy,dandelion,roses,sunflowers,tulips"
-_VGG16 = "vgg16-397923af.pth"
+# Photographs that scikit-image and scikit-learn carry.
+_GRAY = "brick,camera,cell,clock,coins,grass,gravel,moon,page,text"
+_COLORS = (
+    "rocket,retina,chelsea,astronaut,coffee,hubble_deep_field,immunohistochemistry,stereo_motorcycle,"
+    "china.jpg,flower.jpg"
+)
+_LARGE_COLORS = "astronaut,chelsea,coffee,china.jpg,flower.jpg"
 
-REGISTRY: Mapping[str, Entry] = {
-    "mnist": Entry(
+_ENTRIES: tuple[Entry, ...] = (
+    IdxFiles(
+        name="mnist",
         title="MNIST",
         classes=tuple("0123456789"),
         archives=_idx(
@@ -107,15 +53,16 @@ REGISTRY: Mapping[str, Entry] = {
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "http://yann.lecun.com/exdb/mnist/",
         ),
-        layouts=(tuple(_MNIST_FILES),),
-        files=_MNIST_FILES,
+        unpacked=_MNIST_FILES,
         license="CC BY-SA 3.0",
         citation="LeCun et al.: Gradient-based learning applied to document recognition, 1998",
         homepage="http://yann.lecun.com/exdb/mnist/",
         shape=(1, 28, 28),
         counts=(60_000, 10_000),
+        standin=Digits(),
     ),
-    "fashion_mnist": Entry(
+    IdxArchives(
+        name="fashion_mnist",
         title="Fashion-MNIST",
         classes=tuple(_FASHION.split(",")),
         archives=_idx(
@@ -128,15 +75,15 @@ REGISTRY: Mapping[str, Entry] = {
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ),
-        layouts=(cache_files("fashion_mnist"),),
-        files={},
         license="MIT",
         citation="Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017",
         homepage="https://github.com/zalandoresearch/fashion-mnist",
         shape=(1, 28, 28),
         counts=(60_000, 10_000),
+        standin=Pieces(tuple(_GRAY.split(",")), sides=(28, 84), counts=(120, 30)),
     ),
-    "cifar10": Entry(
+    PickledBatches(
+        name="cifar10",
         title="CIFAR-10",
         classes=tuple(_CIFAR10.split(",")),
         archives=(
@@ -150,15 +97,15 @@ REGISTRY: Mapping[str, Entry] = {
             "https://www.cs.toronto.edu/~kriz/",
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         ),
-        layouts=(cache_files("cifar10"),),
-        files={},
         license="no license stated by its authors; published for research",
         citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009",
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         shape=(3, 32, 32),
         counts=(50_000, 10_000),
+        standin=Pieces(tuple(_COLORS.split(",")), sides=(32, 96), counts=(150, 50)),
     ),
-    "flower_photos": Entry(
+    PhotoFolders(
+        name="flower_photos",
         title="Flower photos",
         classes=tuple(_FLOWERS.split(",")),
         archives=(
@@ -172,102 +119,27 @@ REGISTRY: Mapping[str, Entry] = {
             "http://download.tensorflow.org/example_images/",
             "https://storage.googleapis.com/download.tensorflow.org/example_images/",
         ),
-        layouts=(
-            cache_files("flower_photos"),
-            tuple(f"flower_photos/{name}" for name in _FLOWERS.split(",")),
-        ),
-        files={},
         license="CC BY 2.0, each photograph by the author that LICENSE.txt in the archive names",
         citation="The TensorFlow Team: Flowers, January 2019",
         homepage="https://www.tensorflow.org/datasets/catalog/tf_flowers",
         shape=(3, 256, 256),
+        standin=Pieces(tuple(_LARGE_COLORS.split(",")), sides=(64, 110), counts=(80, 20)),
     ),
-    "vgg16": Entry(
+    Checkpoint(
+        name="vgg16",
         title="VGG16 trained on ImageNet",
-        classes=(),
         archives=(
             Archive(
-                _VGG16,
+                "vgg16-397923af.pth",
                 553_433_881,
                 "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
             ),
         ),
         sources=("https://download.pytorch.org/models/",),
-        layouts=((_VGG16,),),
-        files={_VGG16: "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"},
         license="BSD-3-Clause (torchvision); ImageNet's terms allow non-commercial research",
         citation="Simonyan, Zisserman: Very Deep Convolutional Networks, arXiv:1409.1556, 2014",
         homepage="https://pytorch.org/vision/stable/models/vgg.html",
     ),
-}
+)
 
-
-def data_directory() -> Path:
-    """Return where data sets are kept: ``DLBOOK_DATA``, else the platform's cache folder of the user."""
-    chosen = os.environ.get("DLBOOK_DATA")
-    return Path(chosen).expanduser() if chosen else user_cache_path("dlbook")
-
-
-def home(name: str) -> Path:
-    """Return the folder that an entry's paths start from.
-
-    Weights lie where torchvision looks for them (``TORCH_HOME``), so that its copy and ours are one.
-    """
-    if REGISTRY[name].shape:
-        return data_directory()
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub" / "checkpoints"
-
-
-def is_present(name: str) -> bool:
-    """Tell whether an entry's files are on this machine; not, whether they are whole."""
-    return any(all((home(name) / path).exists() for path in layout) for layout in REGISTRY[name].layouts)
-
-
-def state(name: str) -> str:
-    """Say what `load` would find on this machine, without reading the data.
-
-    Returns:
-        ``original``; ``copy`` with eight digits that tell copies apart; or ``stand-in`` where nothing is.
-    """
-    if not is_present(name):
-        return "stand-in"
-    if REGISTRY[name].files:
-        return "original"
-    said = cache_metadata(data_directory() / cache_files(name)[0])
-    listing = photo_listing(data_directory() / name, REGISTRY[name].classes)
-    if listing:
-        said = {"source_sha256": listing, "origin": photo_origin(data_directory() / name, listing)}
-    if said.get("origin") == "original":
-        return "original"
-    identity = said.get("source_sha256") or said.get("source", "")
-    return f"copy {hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-
-
-def cache_metadata(path: Path) -> dict[str, str]:
-    """Return what a safetensors file says of itself; nothing, where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, 1_000_000)))
-        return dict(header.get("__metadata__", {}))
-    except (OSError, ValueError, struct.error, AttributeError, TypeError):
-        return {}
-
-
-def photo_listing(folder: Path, classes: Sequence[str]) -> str | None:
-    """Return a checksum of the photographs' names and sizes; None where a class has no folder."""
-    if not all((folder / name).is_dir() for name in classes):
-        return None
-    facts = sorted(
-        f"{name}/{photo.name} {photo.stat().st_size}"
-        for name in classes
-        for photo in os.scandir(folder / name)
-    )
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
-
-
-def photo_origin(folder: Path, listing: str) -> str:
-    """Tell whether photographs are those that were unpacked from the official archive, and no others."""
-    marker = folder / ORIGIN
-    return "original" if marker.is_file() and marker.read_text().strip() == listing else "copy"
+REGISTRY: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}

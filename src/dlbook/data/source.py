@@ -1,10 +1,17 @@
-"""Where data come from: what a page says of them, and what stays with every number measured on them."""
+"""Where data come from, which of them were loaded so far, and what it is called when they are not to be had.
+
+The site's build imports this module, so it imports nothing heavy.
+"""
 
 from dataclasses import dataclass
 
 
 class DataError(Exception):
     """Data are missing, damaged or of the wrong kind; the message says which, and what to do."""
+
+
+class NoSource(Exception):  # noqa: N818 - what happened, to be handled; not an error of the program
+    """No source delivered; the message says what each of them did."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +33,14 @@ class Source:
     license: str
 
 
-_loaded: dict[tuple[str, str], Source] = {}
+_loaded: dict[Source, None] = {}  # a set that keeps its order
 
 
-def note(source: Source) -> Source:
-    """Remember that this process loaded data, and return their source."""
-    _loaded[source.name, source.sha256] = source
-    return source
+def note(source: Source) -> None:
+    """Remember that this process works with data from ``source``."""
+    _loaded[source] = None
 
 
 def loaded() -> tuple[Source, ...]:
-    """Return the sources of all data that this process has loaded, each once, the first one first."""
-    return tuple(_loaded.values())
+    """Return the sources of what this process has loaded, each once, in the order of their first loads."""
+    return tuple(_loaded)

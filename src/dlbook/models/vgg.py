@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models as zoo
 
-from dlbook.data.weights import fetch_weights
+from dlbook import data
 
 # Nine convolutions for images of 32 to about 100 pixels.
 SMALL: tuple[int | str, ...] = (32, "M", 64, 64, "M", 128, 128, 128, "M", 256, 256, 256)
@@ -100,5 +100,5 @@ def load(name: str) -> zoo.VGG:
         DataError: the name is unknown, or the weights are not on this machine and cannot be had.
         RuntimeError: the file holds other shapes; torchvision says which.
     """
-    fetch_weights(name)
+    data.fetch_checkpoint(name)
     return zoo.vgg16(weights=zoo.VGG16_Weights.IMAGENET1K_V1, progress=False).eval()

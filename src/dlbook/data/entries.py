@@ -1,0 +1,120 @@
+"""What the registry knows of everything that can be fetched: its facts, where it lies, whether it is there.
+
+The site's build imports this module, so it imports nothing heavy. What computes is imported by the methods
+that need it.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from dlbook.data.source import DataError
+
+
+def data_directory() -> Path:
+    """Return where data sets are kept: ``DLBOOK_DATA``, else the platform's cache folder of the user."""
+    chosen = os.environ.get("DLBOOK_DATA")
+    return Path(chosen).expanduser() if chosen else user_cache_path("dlbook")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file as its source serves it.
+
+    Attributes:
+        name: its name, below each of the entry's sources.
+        size: its length in bytes.
+        sha256: its checksum, 64 hexadecimal digits.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+    @property
+    def largest(self) -> int:
+        """The most bytes that it may unpack to; more is a bomb."""
+        return 10 * self.size + 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(ABC):
+    """A data set, or trained weights: it knows how to find, fetch, verify and remove itself.
+
+    Attributes:
+        name: its key in the registry.
+        title: its name in prose.
+        archives: what is fetched.
+        sources: folders on the web that hold the archives, the official one first.
+        license: its terms.
+        citation: who made it, and where they describe it.
+        homepage: where it is described.
+    """
+
+    name: str
+    title: str
+    archives: tuple[Archive, ...]
+    sources: tuple[str, ...]
+    license: str
+    citation: str
+    homepage: str
+
+    @property
+    @abstractmethod
+    def directory(self) -> Path:
+        """The folder that all of this kind share."""
+
+    @property
+    @abstractmethod
+    def files(self) -> tuple[Path, ...]:
+        """What `fetch` brings or makes."""
+
+    @property
+    def location(self) -> Path:
+        """The folder that the files lie in; where there is one by itself, that file."""
+        return self.files[0].parent
+
+    def is_present(self) -> bool:
+        """Tell whether it is on this machine; not, whether it is whole."""
+        return all(file.exists() for file in self.files)
+
+    def state(self) -> str:
+        """Say what would be found on this machine, without reading the data.
+
+        Returns:
+            ``original``; ``copy`` with eight digits that tell copies apart; or ``stand-in`` where nothing is.
+        """
+        return self._identity() if self.is_present() else "stand-in"
+
+    def _identity(self) -> str:
+        return "original"
+
+    @abstractmethod
+    def bring(self) -> str:
+        """Bring it to this machine if it is not there, and say what is there now.
+
+        Raises:
+            DataError: it cannot be had, is damaged, or the folder cannot take it.
+        """
+
+    @abstractmethod
+    def verify(self) -> None:
+        """Check every byte of what is here.
+
+        Raises:
+            DataError: something is missing or damaged; the message says which.
+        """
+
+    def remove(self) -> list[Path]:
+        """Remove the files, and return what else lies beside them, which stays."""
+        for file in self.files:
+            file.unlink(missing_ok=True)
+        return list(self.location.iterdir()) if self.location.is_dir() else []
+
+    def require_present(self) -> None:
+        """Raise a `DataError` that says how to bring it, where it is not on this machine."""
+        if not self.is_present():
+            raise DataError(f"not on this machine; `python -m dlbook.data fetch {self.name}` brings it")

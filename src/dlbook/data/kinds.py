@@ -1,0 +1,188 @@
+"""The kinds of image sets: idx files as they were published, and what is kept as a tensor cache.
+
+The site's build imports this module, so it imports nothing heavy.
+"""
+
+import hashlib
+import json
+import struct
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from dlbook.data import archives
+from dlbook.data.files import draft, locked, require_checksum, sweep
+from dlbook.data.image_sets import ImageSet
+from dlbook.data.source import DataError
+
+if TYPE_CHECKING:
+    from dlbook.data.dataset import Content, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxFiles(ImageSet):
+    """Four idx files, kept unpacked and otherwise as they were published, perhaps torchvision's own copy.
+
+    Attributes:
+        unpacked: path below the data directory, and SHA-256, of each archive's file.
+    """
+
+    unpacked: Mapping[str, str]
+    is_replaceable: ClassVar[bool] = False
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The unpacked files."""
+        return tuple(self.directory / path for path in self.unpacked)
+
+    def verify(self) -> None:
+        """Check every file against the checksum of what was published."""
+        for file, sha256 in zip(self.files, self.unpacked.values(), strict=True):
+            require_checksum(file, sha256)
+
+    def read(self) -> "Content":
+        """Return what the files hold; errors are as `ImageSet.read` says."""
+        from dlbook.data import idx
+        from dlbook.data.dataset import Content
+
+        self.verify()
+        train, test = idx.splits([file.read_bytes() for file in self.files], self.classes)
+        return Content(train, test, "", "", "original").completed()
+
+    def make(self) -> "Content":
+        """Fetch and unpack the files; errors are as `ImageSet.make` says."""
+        from dlbook.data import fetching
+
+        packed = fetching.fetch(self.archives, self.sources, self.downloads)
+        sweep(self.location)
+        for path, archive, file in zip(packed, self.archives, self.files, strict=True):
+            with draft(file) as written:
+                written.write_bytes(archives.read_gzip(path, archive.largest))
+        return self.read()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cached(ImageSet):
+    """Images that are kept as a tensor cache (`dlbook.data.cache`), made anew when it is outdated."""
+
+    # What is wrong with a cache that was made from other files than those that are known now.
+    outdated: ClassVar[str] = "it was made from other files than those that are known now"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The tensor cache."""
+        return self.cache_files
+
+    def verify(self) -> None:
+        """Check the cache against the checksum that was written down."""
+        from dlbook.data.dataset import checksum
+
+        content = self.read()
+        if content.sha256 and content.sha256 != checksum(content.train, content.test):
+            raise DataError(f"{self.location} is damaged: its SHA-256 is not the one that was written down")
+
+    def read(self) -> "Content":
+        """Return what the cache holds; errors are as `ImageSet.read` says."""
+        from dlbook.data import cache
+
+        content = cache.read(self)
+        if self._made_from(content.origin) not in (None, content.source_sha256):
+            raise DataError(f"{self.location}: {self.outdated}.")
+        return content
+
+    @abstractmethod
+    def _made_from(self, origin: str) -> str | None:
+        """Return a checksum of what the cache should have been made from; None where nobody knows."""
+
+    def _adopt(self, content: "Content") -> "Content":
+        """Write the checksums into a cache from elsewhere, so that it is verified from now on, and faster."""
+        from dlbook.data import cache
+
+        if content.sha256:
+            return content
+        complete = content.completed()
+        with (
+            suppress(OSError),
+            locked(self.name, self.directory),
+        ):  # a folder that cannot be written is as good
+            if not cache.read(self).sha256:
+                cache.write(self, complete)
+        return complete
+
+    def _identity(self) -> str:
+        said = _metadata(self.cache_files[0])
+        if said.get("origin") == "original":
+            return "original"
+        return self.identity_of(said.get("source_sha256") or said.get("source", ""))
+
+    @staticmethod
+    def identity_of(copy: str) -> str:
+        """Return the identity of a copy, from what tells it from other copies."""
+        return f"copy {hashlib.sha256(copy.encode()).hexdigest()[:8]}"
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """Return what a safetensors file says of itself; nothing, where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, 1_000_000)))
+        return dict(header.get("__metadata__", {}))
+    except (OSError, ValueError, struct.error, AttributeError, TypeError):
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachedArchives(Cached):
+    """Images that are read from their archives once; a kind says how."""
+
+    @abstractmethod
+    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
+        """Return the training and the test split that the archives hold, whose checksums are right.
+
+        Raises:
+            DataError: they are not what they should be.
+        """
+
+    def make(self) -> "Content":
+        """Fetch the archives, and write the cache; errors are as `ImageSet.make` says."""
+        from dlbook.data import cache, fetching
+        from dlbook.data.dataset import Content
+
+        train, test = self.parse(fetching.fetch(self.archives, self.sources, self.downloads))
+        checksums = str(self._made_from("original"))
+        content = Content(train, test, "the original files", checksums, "original").completed()
+        cache.write(self, content)
+        return content
+
+    def _made_from(self, origin: str) -> str | None:
+        if origin != "original":
+            return None
+        checksums = "".join(archive.sha256 for archive in self.archives)
+        return hashlib.sha256(checksums.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxArchives(CachedArchives):
+    """Four packed idx files, as Fashion-MNIST's."""
+
+    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
+        """Read the four idx files."""
+        from dlbook.data import idx
+
+        sizes = (archive.largest for archive in self.archives)
+        return idx.splits(list(map(archives.read_gzip, packed, sizes)), self.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickledBatches(CachedArchives):
+    """One archive of pickled batches, as CIFAR-10's."""
+
+    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
+        """Read the batches."""
+        from dlbook.data import cifar
+
+        return cifar.read(packed[0], self.archives[0].largest, self.classes)
