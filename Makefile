@@ -97,8 +97,8 @@ pytest: $(READY) ## run every test, on the site that is built, and print the cov
 
 test: lint book pytest ## lint, type check, build, and run every test
 
-test-fast: $(READY) ## run the tests that need no site and build none, in under two minutes
-	$(BIN)/pytest -m "not build and not site"
+test-fast: $(READY) ## run the tests that need no site, build none and are quick: under two minutes
+	$(BIN)/pytest -m "not build and not site and not slow"
 
 format: $(READY) ## mend what ruff can mend, and lay the code out
 	$(BIN)/ruff check --fix .
