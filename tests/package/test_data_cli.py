@@ -130,6 +130,7 @@ def test_remove_keeps_photographs_that_it_did_not_bring(web, capsys):
     assert not list(folder.glob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_the_command_runs_as_a_module(tmp_path):
     command = [sys.executable, "-m", "dlbook.data", "path", "mnist"]
     environment = os.environ | {"DLBOOK_DATA": str(tmp_path)}

@@ -24,6 +24,8 @@ from dlbook import data
 from dlbook.data import DataError, Dataset
 from dlbook.data.registry import REGISTRY
 
+pytestmark = pytest.mark.slow
+
 # From the forks of one clean process, so that a hundred processes take no longer than their work.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(

@@ -92,6 +92,7 @@ def test_a_table_is_markdown():
         visualize.Table({"a": ["1"], "b": ["1", "2"]})
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_notebook_appears_once():
     """Drawing inside a style context once kept all figures but the first from appearing."""
     cells = [
@@ -105,6 +106,7 @@ def test_every_figure_of_a_notebook_appears_once():
     assert [len(found) for found in pictures] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_new_machine_builds_its_font_cache_in_silence(tmp_path):
     """Matplotlib warns when that takes over five seconds; here, at once."""
     code = (

@@ -18,7 +18,7 @@ from conftest import ROOT
 TOOLS = Path(sys.executable).parent
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 # Asks the package index for the newest versions, and would install gigabytes.
-LEFT_OUT_COMMANDS = ("make lock",)
+LEFT_OUT_COMMANDS = ("make upgrade",)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -1,0 +1,91 @@
+"""What a contributor's tools read: that it is well formed, and does what CONTRIBUTING.md says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.quick
+
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.fixture
+def programs(tmp_path) -> Path:
+    """A folder of programs that do nothing but say when they begin and when they end."""
+    for name in ("ruff", "mypy", "lint-imports", "jupyter-book", "pytest"):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\necho {name} $1 >> {tmp_path}/log\nsleep 0.1\necho . >> {tmp_path}/log\n")
+        path.chmod(0o755)
+    (tmp_path / ".ready").touch()
+    return tmp_path
+
+
+def make(programs: Path, *arguments: str) -> list[str]:
+    """Run make on these programs; return the lines that they wrote."""
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    settings = [f"BIN={programs}", f"READY={programs / '.ready'}"]
+    subprocess.run(["make", *arguments, *settings], cwd=ROOT, env=outside, check=True, capture_output=True)
+    return (programs / "log").read_text().splitlines()
+
+
+def test_make_with_four_jobs_tests_what_it_has_built_before(programs):
+    done = make(programs, "-j4", "test")
+    assert set(done[1::2]) == {"."}
+    assert ", ".join(done[::2]) == (
+        "ruff check, ruff format, mypy, lint-imports, jupyter-book build, pytest --cov"
+    )
+
+
+def test_the_fast_tests_need_no_build(programs):
+    assert make(programs, "test-fast") == ["pytest -m", "."]
+
+
+def test_whoever_looks_at_the_site_is_marked(request):
+    """Otherwise `make test-fast` fails where nothing is built."""
+    unmarked = [
+        item.nodeid
+        for item in request.session.items
+        if "html" in item.fixturenames and not item.get_closest_marker("site")
+    ]
+    assert unmarked == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
+        ("vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("vendor.citation-file-format", "CITATION.cff"),
+    ],
+)
+def test_what_github_shows_follows_its_schema(schema, files):
+    check = [TOOLS / "check-jsonschema", "--default-filetype", "yaml", "--builtin-schema", schema]
+    subprocess.run([*check, *ROOT.glob(files)], check=True)
+
+
+FILES = {
+    "good": "a\n\n=======\n",
+    "spaces": "a \n",
+    "open": "a",
+    "blank": "a\n\n",
+    "conflict": "<<<<<<< ours\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("hook", "bad"),
+    [("spaces", {"spaces"}), ("last-line", {"open", "blank"}), ("conflicts", {"conflict"})],
+)
+def test_the_hooks_name_the_files_that_they_are_for(tmp_path, hook, bad):
+    for name, text in FILES.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    subprocess.run("git init -q && git add *.txt", shell=True, cwd=tmp_path, check=True)
+    run = [TOOLS / "pre-commit", "run", "--all-files", "--config", ROOT / ".pre-commit-config.yaml", hook]
+    home = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "home")}
+    told = subprocess.run(run, cwd=tmp_path, env=home, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert {name for name in FILES if f"{name}.txt" in told.stdout} == bad
