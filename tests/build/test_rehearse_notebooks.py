@@ -8,8 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bookbuild.render.notebooks import to_notebook
+from bookbuild.render.surroundings import Surroundings
 from conftest import ROOT
-from notebooks import Surroundings, to_notebook
 from small_book import FRONT_MATTER
 from test_workflows import git
 
@@ -53,7 +54,7 @@ def checkout(folder: Path, tqdm: str = "") -> Path:
 
 
 def write_notebook(folder: Path, repository: str | None) -> None:
-    around = Surroundings("cnn/one", "", {}, {})
+    around = Surroundings("cnn/one", site="", number=str, provenance=str, references={})
     notebook = to_notebook(CHAPTER, around, repository, git(folder, "rev-parse", "HEAD"))
     path = folder / "_build" / "notebooks" / "cnn" / "one.ipynb"
     path.parent.mkdir(parents=True)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
 from small_book import Book
 from verify_site import problems
@@ -100,6 +101,16 @@ def another_notebook(site: Path) -> None:
     edit(page(site), "blob/notebooks/cnn/plain.ipynb", "blob/notebooks/cnn/gone.ipynb")
 
 
+def into_the_notebook(markdown: str):
+    def add(site: Path) -> None:
+        path = site / "_build" / "notebooks" / "cnn" / "plain.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.append(nbformat.v4.new_markdown_cell(markdown))
+        nbformat.write(notebook, path)
+
+    return add
+
+
 FAULTS = {
     "a page missing": (lambda site: page(site).unlink(), "cnn/plain has no page"),
     "no outputs": (without_outputs, "cnn/plain shows no output"),
@@ -122,6 +133,16 @@ FAULTS = {
         "cnn/plain has no notebook that can be read",
     ),
     "a button to nowhere": (another_notebook, "names a notebook that is not there"),
+    "raw markup in a notebook": (into_the_notebook("{kbd}`x`"), "the notebook of cnn/plain shows a role"),
+    "a notebook's relative link": (into_the_notebook("[x](data.md)"), "shows a relative address: data.md"),
+    "a notebook's dead link": (
+        into_the_notebook("[x](https://someone.github.io/book/cnn/gone.html)"),
+        "the notebook of cnn/plain leads to https://someone.github.io/book/cnn/gone.html",
+    ),
+    "a notebook's dead anchor": (
+        into_the_notebook("[x](https://someone.github.io/book/cnn/data.html#gone)"),
+        "leads to https://someone.github.io/book/cnn/data.html#gone",
+    ),
     "no site": (lambda site: shutil.rmtree(site / "_build"), "there is no site"),
 }
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import yaml
+from bookbuild.check.leaks import addresses, leaks
 from bs4 import BeautifulSoup, Tag
 from chapters import is_chapter
 
@@ -166,11 +167,38 @@ def notebooks(site: Site) -> Iterator[str]:
                 yield f"{chapter}: {address} names a notebook that is not there"
 
 
+def prose(site: Site) -> Iterator[str]:
+    """No notebook shows the book's own markup, or leads to a page or a place that the site lacks."""
+    folder = site.root / "_build" / "notebooks"
+    for path in sorted(folder.rglob("*.ipynb")):
+        chapter = path.relative_to(folder).with_suffix("").as_posix()
+        texts = _markdown(path)
+        for text in texts:
+            yield from (f"the notebook of {chapter} shows {leak}" for leak in leaks(text))
+        found = [address for text in texts for address in addresses(text)]
+        if not found or not found[0].endswith(f"/{chapter}.html"):
+            yield f"the notebook of {chapter} does not begin with a link to its page"
+            continue
+        base = found[0].removesuffix(f"{chapter}.html")
+        for address in (address for address in found if address.startswith(base)):
+            if not _resolves(site, site.html / "index.html", address.removeprefix(base)):
+                yield f"the notebook of {chapter} leads to {address}, which is not there"
+
+
+def _markdown(path: Path) -> list[str]:
+    """Return the texts of a notebook; none where it cannot be read."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (nbformat.ValidationError, nbformat.reader.NotJSONError):
+        return []
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
 def _short(chapter: str) -> str:
     return chapter.split("/", 1)[-1]
 
 
-CHECKS = (outputs, floors, links, commits, notebooks)
+CHECKS = (outputs, floors, links, commits, notebooks, prose)
 
 
 def problems(root: Path) -> list[str]:

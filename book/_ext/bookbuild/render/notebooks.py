@@ -1,8 +1,7 @@
-"""A chapter as a notebook that Colab and JupyterLab show well: Markdown alone, no outputs, an install cell."""
+"""A chapter as a notebook for Colab and JupyterLab: Markdown alone, no outputs, an install cell."""
 
 import jupytext
 import nbformat
-
 from bookbuild.render.plain import definitions, plain_markdown
 from bookbuild.render.surroundings import Surroundings
 

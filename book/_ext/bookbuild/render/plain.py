@@ -6,7 +6,6 @@ markup without one is an error, so that no reader meets it raw.
 """
 
 import functools
-import html
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +13,16 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import yaml
+from bookbuild.render import roles
+from bookbuild.render.roles import children
+from bookbuild.render.surroundings import Surroundings
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from mdformat.renderer import DEFAULT_RENDERERS, MDRenderer, RenderContext, RenderTreeNode
 from mdformat.renderer.typing import Render
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
-
-from bookbuild.render import roles
-from bookbuild.render.roles import children
-from bookbuild.render.surroundings import Surroundings
 
 # As in _config.yml.
 EXTENSIONS = {"amsmath", "colon_fence", "deflist", "dollarmath", "linkify", "substitution"}
@@ -56,7 +55,7 @@ def definitions(text: str) -> dict[str, Any]:
 
 @functools.cache
 def _parser() -> MarkdownIt:
-    parser = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), MDRenderer)
+    parser = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
     parser.disable("front_matter")  # a part of a page may begin with a line
     parser.options["parser_extension"] = [
         SimpleNamespace(RENDERERS=RENDERERS, POSTPROCESSORS=roles.POSTPROCESSORS)
@@ -169,8 +168,8 @@ def _fence(node: RenderTreeNode, context: RenderContext) -> str:
 def _options(content: str) -> tuple[dict[str, str], str]:
     """Return a directive's options, of the lines ``:key: value`` or as YAML, and its body."""
     if content.startswith("---\n"):
-        options, _, body = content.removeprefix("---\n").partition("\n---\n")
-        return yaml.safe_load(options) or {}, body
+        given, _, body = content.removeprefix("---\n").partition("\n---\n")
+        return yaml.safe_load(given) or {}, body
     lines = content.strip("\n").splitlines()
     found = list(itertools.takewhile(bool, map(OPTION.match, lines)))
     options = {option["key"]: option["value"].strip() for option in found if option}
@@ -217,11 +216,8 @@ def _sources(directive: _Directive, context: RenderContext) -> str:
 
 
 # The admonitions that have a name, and their titles.
-NAMED = {name: name.capitalize() for name in "attention caution danger error hint important note".split()} | {
-    "seealso": "See also",
-    "tip": "Tip",
-    "warning": "Warning",
-}
+NAMES = ("attention", "caution", "danger", "error", "hint", "important", "note", "tip", "warning")
+NAMED = {name: name.capitalize() for name in NAMES} | {"seealso": "See also"}
 DIRECTIVES: Mapping[str, Callable[[_Directive, RenderContext], str]] = {
     "math": _math,
     "admonition": _admonition,
