@@ -119,6 +119,7 @@ serve: book ## serve the built site on http://localhost:8000 (PORT=… for anoth
 
 benchmark: $(READY) ## print training speed against the usual loop, measured on this machine
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/training_speed.py
+	$(BIN)/python tests/benchmarks/threads.py
 
 # torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out. uv keeps the versions
 # that stand in a file it writes anew.

@@ -1,8 +1,8 @@
 """Pages hand things on: a page saves weights or a table under a name, and another page loads them.
 
-The book's build keeps the files with the page's outputs, and publishes them. It reads off the cells which page
-loads what, so that it executes the one after the other: the names in a call must be written out. In a notebook
-elsewhere, the same call fetches the file from the published site, by its checksum.
+The book's build keeps the files with the page's outputs, and publishes them. It reads off the cells which
+page loads what, so that it executes the one after the other: the names in a call must be written out. In a
+notebook elsewhere, the same call fetches the file from the published site, by its checksum.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dlbook.data.registry import data_directory
+from dlbook.data.entries import data_directory
 from dlbook.record import SavedFile
 
 # Set by the build: the folder that this page's files go to.
 SAVES = "DLBOOK_SAVES"
-# Set by the build and by a published notebook's first cell, as JSON: page → name → [path or address, SHA-256].
+# Set by the build and by a published notebook, as JSON: page → name → [path or address, SHA-256].
 LOADS = "DLBOOK_LOADS"
 
 # Tensors by name, or anything that JSON can hold.
@@ -77,7 +77,7 @@ def load(page: str, name: str) -> Content:
     known = json.loads(os.environ.get(LOADS, "{}"))
     if name not in known.get(page, {}):
         raise PageFileError(
-            f"no file {name!r} of the page {page} is known here. It is where the book is built (`make book`), "
+            f"no file {name!r} of the page {page} is known here. It is where the book is built, by make, "
             "and in the notebooks of its published site."
         )
     address, sha256 = known[page][name]

@@ -7,8 +7,11 @@ A cell hands plain values over. How to show them is said where they are shown, i
 import datetime
 import math
 import os
+import platform
 from collections.abc import Iterable
 from typing import Any, Protocol
+
+import torch
 
 from dlbook import pages, runtime
 from dlbook.data.source import Source, loaded
@@ -40,7 +43,7 @@ def report(
         ValueError: a value is not finite or there is none; values and seeds differ in number; or, while the
             book is built, a name was reported before.
     """
-    source = getattr(measured_on, "source", measured_on)
+    source = measured_on if isinstance(measured_on, Source | None) else measured_on.source
     for name, value in values.items():
         result = Result(_plain(name, value), tuple(seeds), source.name if source else None)
         if result.seeds and len(result.seeds) != result.n:
@@ -62,11 +65,30 @@ def _plain(name: str, value: Any) -> tuple[float | str, ...]:
     return numbers
 
 
+def shown(value: Any, form: str) -> str:
+    """Return a number, or the mean ± the standard deviation of several, as the prose would show it.
+
+    Args:
+        value: as for `report`.
+        form: as in ``{result}`name:.2%```, without the name.
+    """
+    return Result(_plain("value", value)).show(form)
+
+
 def record() -> Record:
     """Return what this process leaves behind: its results so far, where they come from, and its files."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    described = runtime.describe()
-    provenance = Provenance(**described, executed=now, peak_memory=runtime.peak_memory(), data=loaded())
+    provenance = Provenance(
+        device=(device := runtime.current().device).type,
+        device_name=runtime.device_name(device),
+        matmul_precision=torch.get_float32_matmul_precision(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        commit=runtime.commit(),
+        executed=now,
+        peak_memory=runtime.peak_memory(),
+        data=loaded(),
+    )
     return Record(dict(_reported), provenance, pages.saved())
 
 

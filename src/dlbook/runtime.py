@@ -63,10 +63,16 @@ def choose_device(requested: str | None = None) -> Runtime:
 def current() -> Runtime:
     """Return this process's device, chosen once; the variable ``DLBOOK_DEVICE`` overrides the choice.
 
+    PyTorch computes with one thread, unless ``OMP_NUM_THREADS`` says otherwise. The book's networks are
+    small: two threads wait for each other at every operation, and beside a busy program they take up to
+    ten times as long (`make benchmark` shows both).
+
     Matrix products of float32 tensors may use the device's faster units (bfloat16 on a CPU that has
     it, TF32 on a GPU): PyTorch's precision "medium". Sums and stored numbers stay float32.
     """
     torch.set_float32_matmul_precision("medium")
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
     return choose_device(os.environ.get("DLBOOK_DEVICE") or None)
 
 
@@ -187,23 +193,6 @@ def peak_memory() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def describe() -> dict[str, str]:
-    """Return what a result needs to be traced: device, its name, versions and commit.
-
-    Returns:
-        The keys ``device``, ``device_name``, ``matmul_precision``, ``torch``, ``python`` and ``commit``.
-    """
-    device = current().device
-    return {
-        "device": device.type,
-        "device_name": device_name(device),
-        "matmul_precision": torch.get_float32_matmul_precision(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "commit": commit(),
-    }
 
 
 def _main() -> int:

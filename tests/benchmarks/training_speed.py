@@ -103,7 +103,7 @@ def main() -> None:
     if mnist.source.is_standin:
         raise SystemExit("the benchmark needs the real MNIST: set DLBOOK_DATA, or connect this machine")
     train, validation = data.random_split(mnist.train, (5 / 6, 1 / 6), seed=0)
-    print(f"{runtime.describe()['device_name']}, {torch.get_num_threads()} threads")
+    print(f"{runtime.device_name(runtime.current().device)}, {torch.get_num_threads()} threads")
     rates = {batch_size: median_rates(train, batch_size) for batch_size in (USUAL_BATCH, 128)}
     for batch_size, (usual, book) in rates.items():
         print(f"batch {batch_size}: usual {usual:,.0f} images/s, dlbook {book:,.0f}: {book / usual:.1f}×")

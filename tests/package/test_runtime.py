@@ -1,5 +1,6 @@
 """Device choice, seeds and provenance."""
 
+import os
 import random
 import subprocess
 import sys
@@ -66,10 +67,15 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
     runtime.commit.cache_clear()
 
 
-def test_provenance_names_machine_versions_and_commit():
-    described = runtime.describe()
+def test_the_commit_is_the_checkout_s():
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    assert described["commit"].removesuffix("-dirty") == head.stdout.strip()
-    assert described["torch"] == torch.__version__
-    assert described["python"] == sys.version.split()[0]
-    assert described["device_name"]
+    assert runtime.commit().removesuffix("-dirty") == head.stdout.strip()
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")])
+def test_one_thread_computes_unless_the_user_says_otherwise(given, expected):
+    """In a new interpreter, as the number is set once."""
+    code = "import torch; from dlbook import runtime; runtime.current(); print(torch.get_num_threads())"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | given
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert said.stdout.strip() == expected, said.stderr

@@ -37,7 +37,7 @@ class Build:
             config.suppress_warnings = [*config.suppress_warnings, *CONSEQUENCES]
 
     def execute(self, app: Sphinx) -> None:
-        """Wait for any other build in the same folder; then execute what is missing, before anything is read."""
+        """Wait for any other build in the folder; then execute what is missing, before anything is read."""
         self.book = book_of(app)
         self.guard = lock(self.book.build)
         try:

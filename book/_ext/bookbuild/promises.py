@@ -1,9 +1,9 @@
 """What a page promises: bounds that its numbers must keep, in its front matter, checked by the build.
 
-    promises:
-      test_accuracy: {at_least: 0.986}
-      parameters: {equals: 669706}
-      learned_error: {at_most: classical_error}    # another result of the same page
+promises:
+test_accuracy: {at_least: 0.986}
+parameters: {equals: 669706}
+learned_error: {at_most: classical_error}    # another result of the same page
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,9 +43,7 @@ class Promise:
         result = record.results[self.name]
         if result.data is None:
             return not record.provenance.is_standin
-        return not any(
-            source.is_standin for source in record.provenance.data if source.name == result.data
-        )
+        return not any(source.is_standin for source in record.provenance.data if source.name == result.data)
 
     def is_kept(self, record: Record) -> bool:
         """Tell whether the mean of the result lies within the bounds."""

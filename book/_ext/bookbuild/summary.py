@@ -1,4 +1,4 @@
-"""What the build writes beside the site: all results as one file, and the files that pages saved for others."""
+"""What the build writes beside the site: all results in one file, and the files that pages saved."""
 
 import json
 import os
@@ -15,7 +15,7 @@ SAVED = "_saved"
 
 
 def write(book: Book) -> None:
-    """Write ``_build/results.json``, and below the site the files that pages saved; each whole or not at all."""
+    """Write ``_build/results.json``, and below the site the files that pages saved; each whole or not."""
     pages = [page for page in book.pages.values() if page.outputs]
     text = json.dumps({page.docname: _summary(page) for page in pages}, indent=2, ensure_ascii=False)
     _replace(book.build / RESULTS, f"{text}\n".encode())

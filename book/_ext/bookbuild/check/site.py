@@ -1,24 +1,25 @@
 """Look at a built site as a reader would meet it, and say everything that is wrong with it.
 
-Publishing stops where this finds a problem. Run as a program by `make verify-site`.
+Publishing stops where this finds a problem.
 """
 
-import argparse
-import json
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import nbformat
-import yaml
-from bookbuild.check.leaks import addresses, leaks
 from bs4 import BeautifulSoup, Tag
-from chapters import is_chapter
+
+from bookbuild import summary
+from bookbuild.book import Book
+from bookbuild.check.leaks import addresses, leaks
+from bookbuild.promises import broken
+from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
 LINKS = "article a[href], article img[src], nav a[href], link[href], script[src]"
@@ -30,28 +31,30 @@ class Site:
     """A built site and what it was built from.
 
     Attributes:
-        root: the checkout, with ``_toc.yml``, ``book`` and ``_build``.
+        book: the checkout's.
     """
 
-    root: Path
+    book: Book
 
     @property
     def html(self) -> Path:
         """Folder of the pages."""
-        return self.root / "_build" / "html"
+        return self.book.html
+
+    @property
+    def notebooks(self) -> Path:
+        """Folder of the notebooks for Colab and Binder."""
+        return self.book.build / "notebooks"
 
     @cached_property
-    def results(self) -> dict[str, Any]:
-        """What the chapters recorded; nothing where the build wrote none."""
-        path = self.root / "_build" / "results.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    def records(self) -> dict[str, Record]:
+        """What each page left behind, as results.json has it; nothing where the build wrote none."""
+        return summary.read(self.book.build)
 
-    @cached_property
+    @property
     def chapters(self) -> list[str]:
-        """The chapters that the table of contents lists, such as ``cnn/mnist-mlp``."""
-        listed = _files(yaml.safe_load((self.root / "_toc.yml").read_text(encoding="utf-8")))
-        sources = {name: self.root / "book" / f"{name}.md" for name in listed}
-        return [name for name, path in sources.items() if is_chapter(path.read_text(encoding="utf-8"))]
+        """The pages with cells, such as ``cnn/mnist-mlp``."""
+        return list(self.book.notebooks)
 
     @cached_property
     def pages(self) -> dict[Path, BeautifulSoup]:
@@ -67,21 +70,6 @@ class Site:
     def page(self, chapter: str) -> BeautifulSoup | None:
         """Return a chapter's page, parsed; None where there is none."""
         return self.pages.get(self.html / f"{chapter}.html")
-
-    def notebook(self, chapter: str) -> Path:
-        """Return where a chapter's notebook for Colab and Binder lies."""
-        return self.root / "_build" / "notebooks" / f"{chapter}.ipynb"
-
-
-def _files(part: Any) -> Iterator[str]:
-    """Yield the pages named anywhere in a table of contents."""
-    if isinstance(part, dict):
-        yield from (part[key] for key in ("root", "file") if key in part)
-        for value in part.values():
-            yield from _files(value)
-    elif isinstance(part, list):
-        for item in part:
-            yield from _files(item)
 
 
 def outputs(site: Site) -> Iterator[str]:
@@ -100,21 +88,29 @@ def outputs(site: Site) -> Iterator[str]:
             yield f"{chapter} shows an error in its outputs"
         if "Offline stand-in" in page.get_text():
             yield f"{chapter} was computed on a stand-in, not on the real data"
-        if not site.results.get(_short(chapter), {}).get("provenance", {}).get("seconds"):
+        if chapter not in site.records or not site.records[chapter].provenance.seconds:
             yield f"{chapter} took no time: it was not executed"
 
 
-def floors(site: Site) -> Iterator[str]:
-    """Every chapter promises something, and every promise holds."""
-    for chapter in site.chapters:
-        recorded = site.results.get(_short(chapter), {})
-        promised = {name: result for name, result in recorded.items() if "floor" in result}
-        if not promised:
-            yield f"{chapter} promises nothing: results.json has no floor of it"
-        for name, result in promised.items():
-            low, high = result["floor"]["at_least"], result["floor"]["at_most"]
-            if (low is not None and result["mean"] < low) or (high is not None and result["mean"] > high):
-                yield f"{chapter}: {name} is {result['text']}, outside its floor {result['floor']}"
+def promises(site: Site) -> Iterator[str]:
+    """Every chapter promises something, every promise is kept, and the page shows them."""
+    for chapter, source in site.book.notebooks.items():
+        page, record = site.page(chapter), site.records.get(chapter)
+        if not source.promises:
+            yield f"{chapter} promises nothing: its front matter has no promises"
+        if page and not page.select("table.promises"):
+            yield f"{chapter} does not show what it promises: it lacks the directive {{promises}}"
+        for sentence in broken(source.promises, record) if record else ():
+            yield f"{chapter}: {sentence}"
+
+
+def files(site: Site) -> Iterator[str]:
+    """Every file that a page saved for others lies below the site, as it was saved."""
+    for chapter, record in site.records.items():
+        for saved in record.files.values():
+            path = site.html / summary.saved_address(chapter, saved.file, saved.sha256)
+            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != saved.sha256:
+                yield f"{chapter} saved {saved.file}, and the site does not have it"
 
 
 def links(site: Site) -> Iterator[str]:
@@ -139,7 +135,7 @@ def _resolves(site: Site, page: Path, address: str) -> bool:
 
 def commits(site: Site) -> Iterator[str]:
     """Every page was built from the commit that is checked out."""
-    asked = ["git", "-C", str(site.root), "rev-parse", "HEAD"]
+    asked = ["git", "-C", str(site.book.root), "rev-parse", "HEAD"]
     head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     for path, page in site.pages.items():
         stamp = page.select_one("meta[name=dlbook-commit]")
@@ -150,9 +146,9 @@ def commits(site: Site) -> Iterator[str]:
 
 def notebooks(site: Site) -> Iterator[str]:
     """Every chapter has a notebook, and the launch buttons name notebooks that exist."""
-    folder = site.root / "_build" / "notebooks"
+    folder = site.notebooks
     for chapter in site.chapters:
-        path, page = site.notebook(chapter), site.page(chapter)
+        path, page = folder / f"{chapter}.ipynb", site.page(chapter)
         try:
             nbformat.validate(nbformat.read(path, as_version=4))
         except (OSError, nbformat.ValidationError, nbformat.reader.NotJSONError) as problem:
@@ -169,7 +165,7 @@ def notebooks(site: Site) -> Iterator[str]:
 
 def prose(site: Site) -> Iterator[str]:
     """No notebook shows the book's own markup, or leads to a page or a place that the site lacks."""
-    folder = site.root / "_build" / "notebooks"
+    folder = site.notebooks
     for path in sorted(folder.rglob("*.ipynb")):
         chapter = path.relative_to(folder).with_suffix("").as_posix()
         texts = _markdown(path)
@@ -194,35 +190,22 @@ def _markdown(path: Path) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-def _short(chapter: str) -> str:
-    return chapter.split("/", 1)[-1]
+CHECKS = (outputs, promises, files, links, commits, notebooks, prose)
 
 
-CHECKS = (outputs, floors, links, commits, notebooks, prose)
-
-
-def problems(root: Path) -> list[str]:
-    """Return all that is wrong with the site in ``root/_build``."""
-    site = Site(root)
+def problems(book: Book) -> list[str]:
+    """Return all that is wrong with a book's built site."""
+    site = Site(book)
     if not (site.html / "index.html").exists():
         return [f"there is no site in {site.html}: run `make book`"]
     return [problem for check in CHECKS for problem in check(site)]
 
 
-def main() -> int:
+def verify(book: Book) -> int:
     """Say what is wrong; 1 if anything is."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", type=Path, nargs="?", default=Path())
-    root = parser.parse_args().root
-    found = problems(root)
+    found = problems(book)
     for problem in found:
         print(problem, file=sys.stderr)
-    summary = (
-        f"{len(found)} problems" if found else f"{len(Site(root).chapters)} chapters and all pages are sound"
-    )
-    print(summary)
+    count = len(book.notebooks)
+    print(f"{len(found)} problems" if found else f"{count} chapters and all pages are sound")
     return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Rendering: the book's own roles and directives, its tables, its notebooks, and what the theme leaves wrong."""
+"""Rendering: the book's own roles and directives, its tables, its notebooks, and what the theme lacks."""
 
 import hashlib
 from pathlib import Path

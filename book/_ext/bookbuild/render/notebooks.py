@@ -2,6 +2,7 @@
 
 import jupytext
 import nbformat
+
 from bookbuild.render.plain import definitions, plain_markdown
 from bookbuild.render.surroundings import Surroundings
 

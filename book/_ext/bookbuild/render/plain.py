@@ -13,9 +13,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import yaml
-from bookbuild.render import roles
-from bookbuild.render.roles import children
-from bookbuild.render.surroundings import Surroundings
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -23,6 +20,10 @@ from mdformat.renderer import DEFAULT_RENDERERS, MDRenderer, RenderContext, Rend
 from mdformat.renderer.typing import Render
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
+
+from bookbuild.render import roles
+from bookbuild.render.roles import children
+from bookbuild.render.surroundings import Surroundings
 
 # As in _config.yml.
 EXTENSIONS = {"amsmath", "colon_fence", "deflist", "dollarmath", "linkify", "substitution"}

@@ -58,7 +58,7 @@ class Fact(nodes.Inline, Placeholder):
 
 
 class ProvenanceRole(SphinxRole):
-    """``{provenance}`minutes:.1f``` or ``{provenance}`device_name```: a field of `dlbook.record.Provenance`."""
+    """``{provenance}`minutes:.1f``` or ``{provenance}`device_name```: see `dlbook.record.Provenance`."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Leave a placeholder."""
@@ -91,7 +91,7 @@ class Promises(nodes.General, Placeholder):
             raise UnknownError(f"{page.docname} promises nothing: its front matter has no promises")
         record, forms = page.outputs.record, forms_of(rendering, page)
         rows = [_promise_row(promise, record, forms) for promise in page.promises.values()]
-        return [table(("result", "value", "promised", "n", "measured on"), rows)]
+        return [table(("result", "value", "promised", "n", "measured on"), rows, "promises")]
 
 
 class PromisesDirective(SphinxDirective):

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urlsplit
 
-from bookbuild.render.surroundings import NoPlainFormError, Surroundings
 from markdown_it.token import Token
 from mdformat.renderer import DEFAULT_RENDERERS, RenderContext, RenderTreeNode
 from mdformat.renderer.typing import Postprocess, Render
+
+from bookbuild.render.surroundings import NoPlainFormError, Surroundings
 
 TITLED = re.compile(r"(?P<text>.*?)\s*<(?P<target>[^<>]+)>", re.DOTALL)
 

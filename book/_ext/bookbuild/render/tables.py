@@ -12,13 +12,13 @@ Cell: TypeAlias = str | nodes.Node
 Row: TypeAlias = Sequence[Cell]
 
 
-def table(header: Row, rows: Sequence[Row]) -> nodes.table:
-    """Return a table with a heading row."""
+def table(header: Row, rows: Sequence[Row], kind: str = "results") -> nodes.table:
+    """Return a table with a heading row; its kind is its class."""
     group = nodes.tgroup(cols=len(header))
     group += [nodes.colspec(colwidth=1) for _ in header]
     group += nodes.thead("", _row(header))
     group += nodes.tbody("", *map(_row, rows))
-    return nodes.table("", group, classes=["results"])
+    return nodes.table("", group, classes=[kind])
 
 
 def _row(cells: Row) -> nodes.row:

@@ -71,7 +71,9 @@ def page_files(trees: Iterable[ast.Module], function: str) -> list[tuple[str, ..
             continue
         names = [part.value for part in call.args[:count] if isinstance(part, ast.Constant)]
         if len(names) != count or not all(isinstance(name, str) for name in names):
-            raise DependencyError(f"write the names in {ast.unparse(call)} out: what a page needs is read off")
+            raise DependencyError(
+                f"write out the names in {ast.unparse(call)}: what a page needs is read off"
+            )
         found.append(tuple(map(str, names)))
     return found
 

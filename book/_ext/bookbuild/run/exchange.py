@@ -56,9 +56,7 @@ def merge(source: Path, book: Book) -> Counter[str]:
     return counts
 
 
-def _add(
-    theirs: JupyterCacheAbstract, record: NbCacheRecord, ours: JupyterCacheAbstract, book: Book
-) -> bool:
+def _add(theirs: JupyterCacheAbstract, record: NbCacheRecord, ours: JupyterCacheAbstract, book: Book) -> bool:
     """Add one entry; False where it is stored under a key that is not its own."""
     entry = theirs.get_cache_bundle(record.pk)
     if ours.create_hashed_notebook(entry.nb)[1] != record.hashkey:

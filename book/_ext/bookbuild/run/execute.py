@@ -26,7 +26,7 @@ from bookbuild.promises import broken
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
 from bookbuild.run.keys import PACKAGE, Keys, device_kind
-from dlbook.data import registry
+from dlbook.data.registry import REGISTRY
 
 LOGGER = logging.getLogger(__name__)
 # Bytes that a page may need at once. More pages at a time than fit would be slower than fewer.
@@ -116,9 +116,9 @@ class Executor:
     def _fetch_missing(self, docnames: Iterable[str]) -> None:
         """Fetch what the pages load and this machine lacks, so that the fingerprints know the outcome."""
         for name in sorted({name for docname in docnames for name in self.keys.data_sets(docname)}):
-            if registry.is_present(name):
+            if REGISTRY[name].is_present():
                 continue
-            if any(map(answers, registry.REGISTRY[name].sources)):
+            if any(map(answers, REGISTRY[name].sources)):
                 subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
             else:
                 LOGGER.info("%s is not on this machine, and no source of it answers", name)

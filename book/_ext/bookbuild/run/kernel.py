@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Never
 
 import nbformat
 from nbclient import NotebookClient
@@ -112,8 +113,9 @@ class PageRun:
         """End the kernel at once; `execute` then returns in its own thread."""
         self._is_stopped = True
         provisioner = getattr(self._client.km, "provisioner", None)
-        with suppress(ProcessLookupError, TypeError):
-            os.kill(getattr(provisioner, "pid", None), signal.SIGKILL)
+        if pid := getattr(provisioner, "pid", None):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _cell_limit(self, _: object) -> float:
         settings = self.page.settings
@@ -137,7 +139,7 @@ class PageRun:
         number = sum(cell.cell_type == "code" for cell in self.notebook.cells[: index + 1])
         return f"cell {number} (line {lines[index] + 1})"
 
-    def _progress(self) -> "tqdm[None]":
+    def _progress(self) -> "tqdm[Never]":
         quiet = not sys.stderr.isatty()
         return tqdm(total=len(self.notebook.cells), desc=self.page.docname, leave=False, disable=quiet)
 
@@ -151,4 +153,3 @@ class PageRun:
                         self.page.docname, self._place(index), f"it wrote to stderr: {' / '.join(said[:5])}"
                     )
         return None
-

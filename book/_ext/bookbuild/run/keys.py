@@ -31,7 +31,7 @@ from bookbuild.run.dependencies import (
     reachable,
     syntax_trees,
 )
-from dlbook.data import registry
+from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
 
@@ -102,7 +102,7 @@ class Keys:
         modules, packages = reachable(self.trees[docname], self.package)
         return {
             "device": device_kind(),
-            "data": {name: registry.state(name) for name in sorted(self.data_sets(docname))},
+            "data": {name: REGISTRY[name].state() for name in sorted(self.data_sets(docname))},
             "packages": {name: self._version(name) for name in sorted(_distributions(packages))},
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in files_beside(modules.values())},
@@ -126,7 +126,7 @@ class Keys:
 
     def data_sets(self, docname: str) -> set[str]:
         """Return the registered data sets that a page loads."""
-        return loaded_data_sets(self.trees[docname]) & set(registry.REGISTRY)
+        return loaded_data_sets(self.trees[docname]) & REGISTRY.keys()
 
     def needs(self, docname: str) -> set[str]:
         """Return the pages whose files a page loads.
@@ -187,7 +187,7 @@ def _distributions(packages: Iterable[str]) -> set[str]:
 
 
 def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
-    """Return a page's source with a fingerprint in its kernelspec, and every line of its text in its place."""
+    """Return a page's source with a fingerprint in its kernelspec, and every line in its place."""
     matter = FRONT_MATTER.match(page.source)
     if matter is None:
         raise BookError(f"{page.path} begins with no front matter")
@@ -195,7 +195,7 @@ def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
     said["kernelspec"] = {**said.get("kernelspec", {}), "fingerprint": fingerprint}
     # JSON is YAML, in one line; the others are padded.
     padding = "\n" * (matter.group().count("\n") - 2)
-    return f"---\n{json.dumps(said)}{padding}---\n{page.source[matter.end():]}"
+    return f"---\n{json.dumps(said)}{padding}---\n{page.source[matter.end() :]}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
