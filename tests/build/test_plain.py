@@ -116,7 +116,7 @@ BLOCKS = [
     ),
     ("```{image} dog.png\n:alt: A dog\n```", f"![A dog]({SITE}_images/dog.png)"),
     (":::{promises}\n:::", ""),
-    ("a\n\n---\n\nb", f"a\n\n{'_' * 70}\n\nb"),
+    ("---\n\na\n\n---\n\nb", f"{'_' * 70}\n\na\n\n{'_' * 70}\n\nb"),
 ]
 
 
