@@ -156,14 +156,14 @@ def test_a_cache_that_is_not_what_it_should_be_is_refused_and_named(directory, c
 def test_a_damaged_cache_without_a_source_is_named_and_no_standin_is_taken(written):
     path = written / "cifar10" / "test.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"test\.safetensors is damaged.*cannot be made anew"):
+    with pytest.raises(DataError, match=r"test\.safetensors.*damaged"):
         data.load("cifar10")
 
 
 def test_a_cache_that_was_made_from_other_archives_is_made_anew(directory, monkeypatch):
     content = Content(TRAIN, TEST, "", source_sha256="of another archive", origin="original")
     cache.write("cifar10", directory, content)
-    with pytest.raises(DataError, match="made from other files"):
+    with pytest.raises(DataError, match="other files"):
         data.load("cifar10")
 
 

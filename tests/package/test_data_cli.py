@@ -162,7 +162,7 @@ def test_weights_that_would_run_code_are_not_read(web, tmp_path, monkeypatch):
     files = {name: bad.archives[0].sha256}
     monkeypatch.setitem(REGISTRY, "vgg16", replace(bad, files=files, sources=web.sources("vgg16")))
     web.files[f"/one/vgg16/{name}"] = content
-    with pytest.raises(DataError, match="more than tensors"):
+    with pytest.raises(DataError, match="tensors"):
         data.load_weights("vgg16")
     assert not Path("evil").exists()
 
@@ -175,7 +175,7 @@ class Evil:
 def test_without_a_source_missing_weights_are_named(web):
     for mirror in ("one", "two"):
         web.faults[f"/{mirror}/vgg16/{REGISTRY['vgg16'].archives[0].name}"] = [status(404)]
-    with pytest.raises(DataError, match="VGG16 trained on ImageNet is not in"):
+    with pytest.raises(DataError, match="VGG16"):
         data.load_weights("vgg16")
     with pytest.raises(DataError, match="unknown weights"):
         data.load_weights("mnist")

@@ -46,7 +46,7 @@ def test_impossible_counts_and_confidences_are_refused():
         metrics.two_share_p_value(1, 1, 0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         metrics.wilson_interval(1, 2, confidence=1.0)
-    with pytest.raises(ValueError, match="all finite"):
+    with pytest.raises(ValueError, match="finite"):
         metrics.calibration_curve(torch.tensor([[float("nan"), 0.0]]), torch.tensor([0]))
 
 
@@ -114,7 +114,7 @@ def test_reconstruction_error():
 
 def test_reconstruction_error_refuses_what_it_would_get_wrong():
     images = torch.zeros(2, 4)
-    with pytest.raises(ValueError, match="one shape twice"):
+    with pytest.raises(ValueError, match="shape"):
         metrics.reconstruction_error(images, images[:1])
-    with pytest.raises(ValueError, match="wrap around"):
+    with pytest.raises(ValueError, match="wrap"):
         metrics.reconstruction_error(images.byte(), images.byte())

@@ -63,5 +63,5 @@ def test_bad_sizes_are_refused():
         BlurPool2d(4)
     with pytest.raises(ValueError, match="at least 1 number"):
         binomial(0)
-    with pytest.raises(ValueError, match="cannot move by"):
+    with pytest.raises(ValueError, match="move"):
         shift(torch.zeros(1, 1, 4, 4), 4, 0)

@@ -91,7 +91,7 @@ def test_angles_do_not_depend_on_the_basis_or_the_precision():
 
 def test_dependent_columns_are_refused():
     column = random_matrix(6, 1)
-    with pytest.raises(ValueError, match="depend on each other"):
+    with pytest.raises(ValueError, match="depend"):
         subspaces.principal_angles(random_matrix(6, 2), column.repeat(1, 2))
 
 
