@@ -53,10 +53,10 @@ def test_each_image_keeps_its_place(generator):
 
 
 def test_a_shift_beyond_what_can_be_reflected_is_refused(image, generator):
-    with pytest.raises(ValueError, match="8×6 have no 6 pixels to reflect"):
+    with pytest.raises(ValueError, match="8×6"):
         crop_and_flip(6)(image.unsqueeze(0), generator)
 
 
 def test_a_negative_padding_is_refused():
-    with pytest.raises(ValueError, match="from 0 up"):
+    with pytest.raises(ValueError, match="padding"):
         crop_and_flip(-1)

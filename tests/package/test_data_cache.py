@@ -155,7 +155,7 @@ def test_a_cache_that_is_not_what_it_should_be_is_refused_and_named(directory, c
 def test_a_damaged_cache_without_a_source_is_named_and_no_standin_is_taken(written):
     path = written / "cifar10" / "test.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"test\.safetensors is damaged.*cannot be made anew"):
+    with pytest.raises(DataError, match=r"test\.safetensors.*damaged"):
         data.load("cifar10")
 
 

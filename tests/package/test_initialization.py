@@ -70,7 +70,7 @@ def test_batch_norm_and_a_missing_bias_are_left_alone():
 
 def test_fans_of_a_convolution_count_the_kernel():
     assert fans(nn.Conv2d(3, 8, 5).weight) == (75, 200)
-    with pytest.raises(ValueError, match="at least two axes"):
+    with pytest.raises(ValueError, match="axes"):
         fans(torch.zeros(3))
 
 
@@ -124,7 +124,7 @@ def test_thirty_layers_multiply_by_the_gain_both_ways(key):
 
 
 def test_an_empty_layer_has_no_gain():
-    with pytest.raises(ValueError, match="at least one unit"):
+    with pytest.raises(ValueError, match="unit"):
         gain_per_layer(SCHEMES["kaiming"], 0)
 
 
@@ -163,7 +163,7 @@ def test_batch_norm_makes_the_logits_independent_of_the_scale_of_the_hidden_weig
 
 
 def test_impossible_sizes_are_refused():
-    with pytest.raises(ValueError, match="every size is at least 1"):
+    with pytest.raises(ValueError, match="at least 1"):
         DeepMLP(width=0)
 
 

@@ -67,7 +67,7 @@ def test_reconstruction_error():
 
 def test_reconstruction_error_refuses_what_it_would_get_wrong():
     images = torch.zeros(2, 4)
-    with pytest.raises(ValueError, match="one shape twice"):
+    with pytest.raises(ValueError, match="shape"):
         metrics.reconstruction_error(images, images[:1])
-    with pytest.raises(ValueError, match="wrap around"):
+    with pytest.raises(ValueError, match="wrap"):
         metrics.reconstruction_error(images.byte(), images.byte())

@@ -17,7 +17,8 @@ def noise(*shape):
 @pytest.mark.parametrize(("build", "size", "stride"), [(alexnet, 195, 32), (vgg16, 212, 32)])
 def test_the_formula_gives_the_published_fields(build, size, stride):
     """The numbers of Araujo et al. (2019), Table 1."""
-    last = by_formula(build(weights=None).features)[-1]
+    with torch.device("meta"):  # no weights: the windows say it all
+        last = by_formula(build(weights=None).features)[-1]
     assert (last.size, last.stride) == (size, stride)
 
 
@@ -84,13 +85,13 @@ def test_the_effective_size_of_a_point_is_one_pixel():
 
 
 def test_it_refuses_what_has_no_field():
-    with pytest.raises(ValueError, match="no window is known for Flatten"):
+    with pytest.raises(ValueError, match="Flatten"):
         by_formula([nn.Flatten()])
     with pytest.raises(ValueError, match="square"):
         by_formula([nn.Conv2d(1, 1, (3, 5))])
     with pytest.raises(ValueError, match="square"):
         by_formula([nn.Conv2d(1, 1, 3, padding="same")])
-    with pytest.raises(ValueError, match="not a window"):
+    with pytest.raises(ValueError, match="window"):
         ReceptiveField().after(0)
-    with pytest.raises(ValueError, match="zero everywhere"):
+    with pytest.raises(ValueError, match="zero"):
         support(torch.zeros(3, 3))

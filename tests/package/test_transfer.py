@@ -67,7 +67,7 @@ def test_changed_values_counts_values():
 
 
 def test_changed_values_refuses_another_models_weights():
-    with pytest.raises(ValueError, match="other names or shapes"):
+    with pytest.raises(ValueError, match="shapes"):
         transfer.changed_values(models.copy_weights(nn.Linear(3, 2)), nn.Linear(2, 3))
 
 
@@ -176,7 +176,7 @@ def test_the_probe_is_scikit_learns_logistic_regression(blobs):
     ],
 )
 def test_the_probe_refuses_what_does_not_fit(features, labels, weight_decay):
-    with pytest.raises(ValueError, match="expected features"):
+    with pytest.raises(ValueError, match="features"):
         transfer.fit_probe(features, labels, 2, weight_decay)
 
 

@@ -19,6 +19,7 @@ def small():
     return VGG((4, "M", 6, 6), class_count=3).eval()
 
 
+@pytest.mark.slow
 def test_its_convolutions_compute_what_torchvisions_do():
     """The same list, the same weights, the same maps."""
     theirs = vgg16_bn(weights=None).features.eval()
@@ -92,6 +93,7 @@ def lay_checkpoint(torch_home, **changes):
     return state
 
 
+@pytest.mark.slow
 def test_imagenets_weights_are_taken_from_torch_home(torch_home):
     """The real path: torchvision finds the checkpoint, and every tensor lands in its place."""
     expected = lay_checkpoint(torch_home)
@@ -110,12 +112,14 @@ def test_imagenets_weights_are_taken_from_torch_home(torch_home):
         assert network(images).shape == (1, 4096)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_shapes_is_an_error(torch_home):
     lay_checkpoint(torch_home, **{"classifier.6.weight": (5, 4096)})
     with pytest.raises(RuntimeError, match="size mismatch"):
         vgg.load("vgg16")
 
 
+@pytest.mark.slow
 def test_a_probe_on_imagenets_features_moves_none_of_its_weights(torch_home):
     """As the chapter does it: without the last layer, frozen, a linear layer of 20,485 numbers on top."""
     lay_checkpoint(torch_home)

@@ -46,7 +46,7 @@ def test_colors_keep_their_order():
 def test_a_grid_refuses_what_it_cannot_show():
     with pytest.raises(ValueError, match="1 or 3"):
         visualize.image_grid(torch.zeros(1, 2, 4, 4))
-    with pytest.raises(ValueError, match="2 images, but 1 titles"):
+    with pytest.raises(ValueError, match="1 titles"):
         visualize.image_grid(torch.zeros(2, 1, 4, 4), titles=["a"])
 
 
@@ -88,7 +88,7 @@ def test_a_table_is_markdown():
         "| 0 | 0.5000 | 1,000 |",
         "| 1 | 0.2500 | 2 |",
     ]
-    with pytest.raises(ValueError, match="differ in length"):
+    with pytest.raises(ValueError, match="length"):
         visualize.Table({"a": ["1"], "b": ["1", "2"]})
 
 

@@ -113,6 +113,7 @@ def test_the_contrastive_loss_of_equal_codes_is_a_guess():
     torch.testing.assert_close(loss, torch.tensor(9.0).log())
 
 
+@pytest.mark.slow
 def test_the_recipe_makes_a_file_that_loads(tmp_path, monkeypatch):
     """One short epoch on the stand-in, from start to file."""
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))

@@ -84,8 +84,11 @@ def write_notebooks(app: Sphinx, book: Book) -> None:
 
 def _places(app: Sphinx) -> Iterator[tuple[str, Place]]:
     """Yield every label of the book, and where it leads to."""
-    for label, (docname, anchor, title) in app.env.get_domain("std").labels.items():  # type: ignore[attr-defined]
-        yield label, Place(docname, anchor, title)
+    standard = app.env.get_domain("std")
+    for label, (docname, anchor) in standard.anonlabels.items():  # type: ignore[attr-defined]
+        yield label, Place(docname, anchor, "")
+    for label, (docname, anchor, title) in standard.labels.items():  # type: ignore[attr-defined]
+        yield label, Place(docname, anchor, str(title))
     for label, (docname, number) in app.env.get_domain("math").equations.items():  # type: ignore[attr-defined]
         yield f"equation-{label}", Place(docname, f"equation-{label}", f"({number})")
 
