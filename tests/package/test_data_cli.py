@@ -97,6 +97,15 @@ def test_verify_names_what_is_damaged(web, name, capsys, tally):
     tally("a bit that flipped on the disk")
 
 
+def test_verify_notices_another_photograph(web, capsys):
+    main(["fetch", "flower_photos"])
+    (REGISTRY["flower_photos"].location / "roses" / "mine.jpg").write_bytes(b"a photograph")
+    assert main(["verify", "flower_photos"]) == 1
+    assert "added" in capsys.readouterr().err
+    main(["fetch", "flower_photos"])
+    assert main(["verify", "flower_photos"]) == 0
+
+
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "flower_photos"])
 def test_a_damaged_cache_is_made_anew_where_a_source_answers(web, name, tally):
     whole = data.load(name)
