@@ -1,8 +1,8 @@
 """How many threads a page should compute with: images a second, on a quiet machine and on a busy one.
 
-Run by `make benchmark`, on a machine where nothing else runs. Each row is measured in processes of its own, as
-PyTorch's threads start once in a process. What is timed are training steps of the CIFAR-10 page's network on
-random images, forward, backward and the optimizer's step, in batches of 128.
+Run by `make benchmark`, on a machine where nothing else runs. Each row is measured in processes of its own,
+as PyTorch's threads start once in a process. What is timed are training steps of the CIFAR-10 page's network
+on random images, forward, backward and the optimizer's step, in batches of 128.
 """
 
 import argparse

@@ -34,9 +34,7 @@ def test_a_dead_kernel_is_named_and_the_others_are_kept(book):
 
 def test_a_chapter_has_a_time_limit(book):
     config = book.folder / "_config.yml"
-    config.write_text(
-        config.read_text().replace("dlbook_chapter_timeout: 1800", "dlbook_chapter_timeout: 20")
-    )
+    config.write_text(config.read_text().replace("bookbuild_page_limit: 14400", "bookbuild_page_limit: 20"))
     book.write("data", ENDLESS)
     start = time.monotonic()
     assert book.fail() == ["begun", "plain"]

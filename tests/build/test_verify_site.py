@@ -8,14 +8,28 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_book import Book
-from verify_site import problems
+from bookbuild.book import Book as BookFolders
+from bookbuild.check import site as check
+from small_book import FRONT_MATTER, Book
 
 CODE = """from dlbook import results
 from dlbook.data import Source
 source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
-results.require(results.record("accuracy", 0.9, ".0%", source), at_least=0.8)
+results.report(source, accuracy=0.9)
 """
+PROMISES = "promises:\n  accuracy: {at_least: 0.8}\n"
+
+
+def problems(folder: Path) -> list[str]:
+    return check.problems(BookFolders.at(folder))
+
+
+def write(book: Book, name: str) -> None:
+    """Write a page that promises something, and shows it."""
+    book.write(name, CODE, prose="{result}`accuracy:.0%`\n\n:::{promises}\n:::")
+    path = book.folder / "book" / "cnn" / f"{name}.md"
+    matter = FRONT_MATTER.removesuffix("---\n")
+    edit(path, matter, matter + PROMISES)
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -29,7 +43,7 @@ def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     book = Book(folder)
     for name in ("data", "plain"):
-        book.write(name, CODE)
+        write(book, name)
     (folder / ".gitignore").write_text("_build\n*.log\n__pycache__\n")
     git(folder, "init", "-q")
     git(folder, "add", "-A")
@@ -53,7 +67,7 @@ def edit(path: Path, before: str, after: str) -> None:
 def edit_results(site: Path, **changes: object) -> None:
     path = site / "_build" / "results.json"
     results = json.loads(path.read_text())
-    results["plain"]["accuracy"].update(changes)
+    results["cnn/plain"]["results"]["accuracy"].update(changes)
     path.write_text(json.dumps(results))
 
 
@@ -68,7 +82,7 @@ def without_outputs(site: Path) -> None:
 def not_executed(site: Path) -> None:
     path = site / "_build" / "results.json"
     results = json.loads(path.read_text())
-    results["plain"]["provenance"]["seconds"] = 0
+    results["cnn/plain"]["provenance"]["seconds"] = 0
     path.write_text(json.dumps(results))
 
 
@@ -87,10 +101,7 @@ def into_the_article(html: str):
 
 
 def no_promise(site: Path) -> None:
-    path = site / "_build" / "results.json"
-    results = json.loads(path.read_text())
-    del results["plain"]["accuracy"]["floor"]
-    path.write_text(json.dumps(results))
+    edit(site / "book" / "cnn" / "plain.md", PROMISES, "")
 
 
 def another_commit(site: Path) -> None:
@@ -117,9 +128,13 @@ FAULTS = {
     "ran in no time": (not_executed, "cnn/plain took no time"),
     "a traceback": (in_an_output("Traceback (most recent call last)"), "cnn/plain shows an error"),
     "a stand-in": (in_an_output("Offline stand-in"), "cnn/plain was computed on a stand-in"),
-    "below the floor": (lambda site: edit_results(site, mean=0.7), "cnn/plain: accuracy is 90%, outside"),
+    "below the floor": (lambda site: edit_results(site, values=[0.7]), "cnn/plain: accuracy is 0.7"),
     "no promise": (no_promise, "cnn/plain promises nothing"),
-    "no results": (lambda site: (site / "_build" / "results.json").unlink(), "cnn/data promises nothing"),
+    "promises not shown": (
+        lambda site: edit(page(site), 'class="promises', 'class="hidden'),
+        "does not show what it promises",
+    ),
+    "no results": (lambda site: (site / "_build" / "results.json").unlink(), "cnn/data took no time"),
     "a dead link": (into_the_article('<a href="gone.html">x</a>'), "leads to gone.html"),
     "a dead anchor": (into_the_article('<a href="data.html#gone">x</a>'), "leads to data.html#gone"),
     "a lost image": (into_the_article('<img src="../gone.png">'), "leads to ../gone.png"),
@@ -162,7 +177,7 @@ def test_each_fault_is_named(site, fault):
 def test_no_repository_means_no_launch_button_which_publishing_refuses(tmp_path):
     book = Book(tmp_path)
     for name in ("data", "plain"):
-        book.write(name, CODE)
+        write(book, name)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "A book")

@@ -1,90 +1,103 @@
-"""Results: what is displayed, what is kept, and what breaks a promise."""
+"""What a page hands over: numbers as they are shown, kept, and read back."""
 
-import dataclasses
 import json
 import statistics
 
-import nbclient
-import nbformat
+import numpy as np
 import pytest
-from dlbook_results import read_results
+import torch
 
-from dlbook import results
+from dlbook import data, pages, results
+from dlbook.record import Record, Result
+
+
+@pytest.fixture(autouse=True)
+def nothing_reported(monkeypatch):
+    monkeypatch.setattr(results, "_reported", {})
+    monkeypatch.delenv(pages.SAVES, raising=False)
+
+
+def reported(name: str) -> Result:
+    return results.record().results[name]
 
 
 def test_a_result_shows_mean_and_spread(source):
     values = [0.981, 0.985, 0.986]
-    result = results.record("accuracy", values, ".2%", source, seeds=range(3))
+    results.report(source, seeds=range(3), accuracy=values)
+    result = reported("accuracy")
     assert result.mean == pytest.approx(statistics.mean(values))
     assert result.std == pytest.approx(statistics.stdev(values))
-    assert str(result) == "98.40 ± 0.26%"
-    assert repr(result) == "accuracy: 98.40 ± 0.26% (n = 3)"
+    assert result.show(".2%") == "98.40 ± 0.26%"
+    assert (result.n, result.seeds, result.data) == (3, (0, 1, 2), "mnist")
 
 
-def test_a_single_value_shows_no_spread(source):
-    assert repr(results.record("parameters", 669_706, ",d", source)) == "parameters: 669,706"
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [
+        (669_706, ",d", "669,706"),
+        (669_706, "", "669706"),
+        (0.00001234, ".1e", "1.2e-05"),
+        (-0.0001, ".1f", "0.0"),
+        (-0.0001, "+.1%", "0.0%"),
+        (0.0123, "+.1pp", "+1.2 points"),
+        ([0.01, 0.03], ".1pp", "2.0 ± 1.4 points"),
+        ([0.01, 0.03], "+.0%", "+2 ± 1%"),
+        ("a 4", "", "a 4"),
+    ],
+)
+def test_how_numbers_are_shown(value, form, shown):
+    assert results.shown(value, form) == shown
+
+
+@pytest.mark.parametrize("several", [(1.0, 2.0), np.array([1.0, 2.0]), torch.tensor([1.0, 2.0])])
+def test_several_numbers_come_in_any_form(several):
+    results.report(loss=several, single=several[0])
+    assert reported("loss").values == (1.0, 2.0)
+    assert reported("single").values == (1.0,)
+    assert reported("loss").data is None
 
 
 @pytest.mark.parametrize("values", [[], [float("nan")], float("inf")])
-def test_numbers_that_are_none_are_refused(source, values):
-    with pytest.raises(ValueError, match="finite numbers"):
-        results.record("accuracy", values, ".2%", source)
+def test_numbers_that_are_none_are_refused(values):
+    with pytest.raises(ValueError, match="finite"):
+        results.report(accuracy=values)
 
 
-def test_every_value_needs_its_seed(source):
+def test_every_value_needs_its_seed():
     with pytest.raises(ValueError, match="2 values, but 3 seeds"):
-        results.record("accuracy", [0.1, 0.2], ".2%", source, seeds=range(3))
+        results.report(seeds=range(3), accuracy=[0.1, 0.2])
 
 
-def test_a_floor_holds_or_breaks(source):
-    result = results.record("accuracy", 0.98, ".1%", source)
-    assert results.require(result, at_least=0.98).endswith("Held.")
-    with pytest.raises(results.FloorError, match=r"98\.0%; promised: at least 99\.0%"):
-        results.require(result, at_least=0.99)
-    with pytest.raises(results.FloorError, match=r"at most 97\.0%"):
-        results.require(result, at_most=0.97)
-    with pytest.raises(ValueError, match="at_least or at_most"):
-        results.require(result)
+def test_a_reader_may_run_a_cell_again_and_the_build_has_one_number_a_name(monkeypatch, tmp_path):
+    results.report(accuracy=0.5)
+    results.report(accuracy=0.6)
+    assert reported("accuracy").values == (0.6,)
+    monkeypatch.setenv(pages.SAVES, str(tmp_path))
+    with pytest.raises(ValueError, match="accuracy"):
+        results.report(accuracy=0.7)
 
 
-def test_a_standin_is_not_judged(source):
-    standin = dataclasses.replace(source, is_standin=True)
-    result = results.record("accuracy", 0.5, ".1%", standin)
-    assert "Not judged" in results.require(result, at_least=0.99)
+def test_a_record_survives_json(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "none"))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(pages, "_saved", {})
+    mnist = data.load("mnist")  # a stand-in, as there is no network
+    monkeypatch.setenv(pages.SAVES, str(tmp_path))
+    pages.save("table", {"a": [1, 2]})
+    results.report(mnist, accuracy=0.5, worst="a 4")
+    results.write(tmp_path / "record.json")
+    record = Record.from_json((tmp_path / "record.json").read_text())
+    assert record.results == {"accuracy": Result((0.5,), (), "mnist"), "worst": Result(("a 4",), (), "mnist")}
+    assert record.provenance.is_standin
+    assert mnist.source in record.provenance.data
+    assert record.provenance.torch == torch.__version__
+    assert record.files["table"].file == "table.json"
+    assert record == Record.from_json(record.to_json())
+    assert json.loads(record.to_json())["results"]["accuracy"]["mean"] == 0.5
 
 
-def test_results_survive_in_the_executed_notebook(tmp_path):
-    """Run real cells in a real kernel, and gather from the notebook what the build would gather."""
-    cells = [
-        "from dlbook import results\n"
-        "from dlbook.data import Source\n"
-        "source = Source('mnist', 'Some.', is_standin=False, sha256='ab', license='MIT')\n"
-        "accuracy = results.record('accuracy', [0.5, 0.7], '.1%', source, seeds=range(2), seconds=3)\n"
-        "noise = Source('noise', 'Random numbers.', is_standin=False, sha256='cd', license='CC0-1.0')\n"
-        "results.record('level', 1.0, '.1f', noise)\n"
-        "results.quote('share', 0.25, '.0%')",
-        "print(results.require(accuracy, at_least=0.5))",
-    ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}).execute()
-    nbformat.validate(notebook)
-    glued = {
-        output.metadata["scrapbook"]["name"]: {
-            "data": {
-                kind.removeprefix("application/papermill.record/"): value
-                for kind, value in output.data.items()
-            }
-        }
-        for cell in notebook.cells
-        for output in cell.outputs
-        if "scrapbook" in output.get("metadata", {})
-    }
-    assert glued["share"]["data"]["text/plain"] == "'25%'"
-    gathered = read_results(glued)
-    assert list(gathered) == ["accuracy", "level", "provenance"]
-    assert gathered["accuracy"]["mean"] == pytest.approx(0.6)
-    assert gathered["accuracy"]["seeds"] == [0, 1]
-    assert gathered["accuracy"]["floor"] == {"at_least": 0.5, "at_most": None}
-    assert [gathered[name]["source"] for name in ("accuracy", "level")] == ["mnist", "noise"]
-    assert [source["sha256"] for source in gathered["provenance"]["data"]] == ["ab", "cd"]
-    assert json.dumps(gathered)
+@pytest.mark.parametrize("text", ["{}", '{"results": {"a": {}}, "files": {}, "provenance": {}}'])
+def test_what_is_no_record_is_refused(text):
+    with pytest.raises(ValueError, match="not a page's record"):
+        Record.from_json(text)

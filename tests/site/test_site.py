@@ -1,10 +1,11 @@
 """The built site, as files: nothing failed, nothing missing, nothing that only a live notebook shows."""
 
-import json
 from pathlib import Path
 
 import pytest
-import verify_site
+from bookbuild import summary
+from bookbuild.book import Book, Page
+from bookbuild.check import site
 from bs4 import BeautifulSoup
 from conftest import ROOT, chapter_paths
 
@@ -56,16 +57,20 @@ def test_every_figure_of_the_source_is_in_the_page(html):
         assert len(parse(page).select(".cell_output img")) == expected
 
 
-def test_every_glued_number_arrived(html):
+def test_every_number_arrived(html):
     for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):
-        glued = [span.get_text() for span in parse(page).select(".pasted-text")]
-        assert len(glued) == source.read_text().count("{glue:text}")
-        assert all(text.strip() for text in glued)
+        shown = [span.get_text() for span in parse(page).select("span.result")]
+        said = source.read_text()
+        assert len(shown) == said.count("{result}`") + said.count("{provenance}`")
+        assert all(text.strip() for text in shown)
 
 
-@pytest.mark.parametrize("check", [verify_site.links, verify_site.commits])
+CHECKS = [site.links, site.files, site.promises, site.commits]
+
+
+@pytest.mark.parametrize("check", CHECKS)
 def test_what_publishing_asks_of_every_page(html, check):
-    assert list(check(verify_site.Site(ROOT))) == []
+    assert list(check(site.Site(Book.at(ROOT)))) == []
 
 
 def test_every_citation_leads_to_its_source(html):
@@ -77,47 +82,42 @@ def test_every_citation_leads_to_its_source(html):
             assert soup.find(id=str(citation["href"]).removeprefix("#")), citation
 
 
-def test_every_chapter_says_where_its_outputs_were_computed(html):
-    gathered = json.loads((html.parent / "results.json").read_text())
-    for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):
-        name = source.relative_to(ROOT / "book" / "cnn").with_suffix("").as_posix()
-        provenance = gathered[name]["provenance"]
-        (line,) = [tag.get_text() for tag in parse(page).select("p.provenance")]
-        for part in (provenance["device_name"], provenance["torch"], provenance["commit"][:12]):
-            assert part in line
+@pytest.fixture(params=sorted(Book.at(ROOT).notebooks))
+def chapter(request) -> Page:
+    return Book.at(ROOT).notebooks[request.param]
 
 
-def test_a_standin_is_boxed_and_the_real_data_are_not(html):
-    gathered = json.loads((html.parent / "results.json").read_text())
-    for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):
-        name = source.relative_to(ROOT / "book" / "cnn").with_suffix("").as_posix()
-        boxed = "Offline stand-in" in parse(page).get_text()
-        assert boxed == any(source["is_standin"] for source in gathered[name]["provenance"]["data"])
+@pytest.fixture
+def record(html, chapter):
+    return summary.read(html.parent)[chapter.docname]
 
 
-def test_results_hold_every_promise_of_every_chapter(html):
-    gathered = json.loads((html.parent / "results.json").read_text())
-    for source, page in zip(chapter_paths(), chapter_pages(html), strict=True):
-        chapter = gathered[source.relative_to(ROOT / "book" / "cnn").with_suffix("").as_posix()]
-        provenance = chapter.pop("provenance")
-        assert {"device", "device_name", "torch", "commit", "data", "executed"} <= set(provenance)
-        for result in chapter.values():
-            assert {"mean", "std", "n"} <= set(result)
-        held = {name: result["floor"] for name, result in chapter.items() if "floor" in result}
-        said = parse(page).get_text()
-        assert len(held) == said.count(". Held.")
-        assert len(held) + said.count(". Not judged:") > 0
-        assert any(source["is_standin"] for source in provenance["data"]) or ". Not judged:" not in said
-        for name, floor in held.items():
-            assert floor["at_least"] is None or chapter[name]["mean"] >= floor["at_least"]
-            assert floor["at_most"] is None or chapter[name]["mean"] <= floor["at_most"]
+@pytest.fixture
+def soup(html, chapter) -> BeautifulSoup:
+    return parse(html / f"{chapter.docname}.html")
 
 
-def test_the_results_page_shows_what_results_json_holds(html):
-    gathered = json.loads((html.parent / "results.json").read_text())
+def test_it_says_where_its_outputs_were_computed(record, soup):
+    provenance = record.provenance
+    (line,) = [tag.get_text() for tag in soup.select("p.provenance")]
+    for part in (provenance.device_name, provenance.torch, provenance.commit[:12]):
+        assert part in line
+
+
+def test_a_standin_is_boxed_and_the_real_data_are_not(record, soup):
+    assert ("Offline stand-in" in soup.get_text()) == record.provenance.is_standin
+
+
+def test_the_promises_are_shown_with_what_was_measured(chapter, record, soup):
+    rows = [[cell.get_text() for cell in row.select("td")] for row in soup.select("table.promises tbody tr")]
+    assert {row[0].replace(" ", "_") for row in rows} == set(chapter.promises)
+    judged = [promise for promise in chapter.promises.values() if promise.name in record.results]
+    assert record.provenance.is_standin or all(promise.is_kept(record) for promise in judged)
+    assert record.provenance.is_standin or not any("not judged" in "".join(row) for row in rows)
+
+
+def test_the_results_page_shows_what_was_promised_or_measured(html, chapter, record):
     shown = parse(html / "about" / "results.html").get_text()
-    for chapter in gathered.values():
-        for name, result in chapter.items():
-            if name != "provenance":
-                assert name.replace("_", " ") in shown
-                assert result["text"] in shown
+    for name, result in record.results.items():
+        if result.data is not None or name in chapter.promises:
+            assert name.replace("_", " ") in shown

@@ -126,5 +126,5 @@ def book_of(app: Sphinx) -> Book:
         page_limit=app.config.bookbuild_page_limit,
         myst=tuple(app.config.myst_enable_extensions),
     )
-    toc = Path(app.config.external_toc_path)
+    toc = Path(app.srcdir, app.config.external_toc_path)
     return Book(Path(app.srcdir).parent, Path(app.srcdir), Path(app.outdir).parent, toc, settings)

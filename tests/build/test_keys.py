@@ -3,9 +3,19 @@
 import shutil
 
 import pytest
+from bookbuild.book import Book as WholeBook
+from bookbuild.book import Page
+from bookbuild.run.dependencies import (
+    DependencyError,
+    code_checksum,
+    imported_names,
+    loaded_data_sets,
+    page_files,
+    reachable,
+    syntax_trees,
+)
+from bookbuild.run.keys import changes, files_beside, with_fingerprint
 from conftest import ROOT
-from dlbook_fingerprint import changes, files_beside, with_fingerprint
-from imports import chapter_trees, code_checksum, imported_names, loaded_data_sets, reachable
 from small_book import FRONT_MATTER, Book
 
 
@@ -71,8 +81,10 @@ def test_a_new_version_of_a_computing_package_executes_who_imports_it(built):
 
 
 def test_another_device_executes_and_the_first_one_s_outputs_return(built):
+    """The key says that there is a GPU; no page here computes on it."""
+    assert built.build(DLBOOK_DEVICE="cuda", CUDA_VISIBLE_DEVICES="") == ["plain"]
+    assert "device cpu → cuda" in built.said
     assert built.build(DLBOOK_DEVICE="cpu") == []
-    assert changes(fingerprint(device="cpu"), fingerprint(device="cuda")) == ["device cpu → cuda"]
 
 
 def test_other_data_execute_who_loads_them(built, tmp_path):
@@ -94,7 +106,7 @@ def test_other_data_execute_who_loads_them(built, tmp_path):
 
 
 def fingerprint(**parts) -> dict:
-    return {"device": "cpu", "data": {}, "packages": {}, "modules": {}} | parts
+    return {"device": "cpu", "data": {}, "packages": {}, "modules": {}, "pages": {}} | parts
 
 
 def test_the_reasons_of_a_change_are_named():
@@ -105,7 +117,7 @@ def test_the_reasons_of_a_change_are_named():
 
 def test_the_fingerprint_moves_no_line():
     text = FRONT_MATTER + "\n# Title\n"
-    marked = with_fingerprint(text, fingerprint())
+    marked = with_fingerprint(Page("one", ROOT / "one.md", text), fingerprint())
     assert marked.splitlines()[-3:] == text.splitlines()[-3:]
     assert marked.count("\n") == text.count("\n")
 
@@ -121,33 +133,42 @@ def test_the_fingerprint_moves_no_line():
     ],
 )
 def test_imports_are_found(code, package, expected):
-    (tree,) = chapter_trees(f"```{{code-cell}}\n{code}\n```\n")
+    (tree,) = syntax_trees([code])
     assert set(imported_names(tree, package)) == expected
 
 
-def test_cell_options_and_magics_are_no_code():
+def test_cell_options_magics_and_what_does_not_parse_are_no_code():
     text = (
-        "```{code-cell} ipython3\n---\ntags: [a]\n---\n%matplotlib inline\n!ls\nimport a\n```\n"
+        FRONT_MATTER
+        + "\n```{code-cell} ipython3\n---\ntags: [a]\n---\n%matplotlib inline\n!ls\nimport a\n```\n"
         "```{code-cell}\n:tags: [b]\n\nimport b\n```\n"
         "```{code-cell}\nthis does not parse\n```\n"
         "```python\nimport c\n```\n"
     )
-    names = {name for tree in chapter_trees(text) for name in imported_names(tree)}
-    assert names == {"a", "b"}
+    trees = syntax_trees(Page("one", ROOT / "one.md", text).code)
+    assert {name for tree in trees for name in imported_names(tree)} == {"a", "b"}
 
 
-def test_every_module_of_the_package_is_reached_from_the_chapters():
-    """A module that no chapter reaches is either dead or missed."""
-    trees = [
-        tree for path in (ROOT / "book" / "cnn").rglob("*.md") for tree in chapter_trees(path.read_text())
-    ]
+def test_which_files_of_other_pages_are_read_off_the_code():
+    trees = syntax_trees(["pages.save('a', 1)\nx = pages.load('cnn/b', 'c')\nother.load('d', 'e')"])
+    assert page_files(trees, "load") == [("cnn/b", "c")]
+    assert page_files(trees, "save") == [("a",)]
+    with pytest.raises(DependencyError, match="page, 'c'"):
+        page_files(syntax_trees(["pages.load(page, 'c')"]), "load")
+
+
+def test_every_module_of_the_package_is_reached_from_the_pages():
+    """A module that no page reaches is either dead or missed."""
+    notebooks = WholeBook.at(ROOT).notebooks.values()
+    trees = [tree for page in notebooks for tree in syntax_trees(page.code)]
     modules, outside = reachable(trees, ROOT / "src" / "dlbook")
-    # The command line, and the recipe of the shipped weights; no chapter runs them.
+    # The command line, and the recipe of the shipped weights; no page runs them.
     apart = {"__main__.py", "train_vgg_cifar10.py"}
     sources = {path for path in (ROOT / "src" / "dlbook").rglob("*.py") if path.name not in apart}
     assert set(modules.values()) == sources
     assert {"torch", "torchvision", "matplotlib", "numpy", "sklearn"} <= outside
-    assert loaded_data_sets(trees) == {"mnist", "fashion_mnist", "cifar10", "flower_photos", "vgg16"}
+    loaded = loaded_data_sets(trees)
+    assert {"mnist", "fashion_mnist", "cifar10", "flower_photos", "vgg16"} <= loaded
 
 
 def test_what_a_package_carries_beside_its_code_counts(tmp_path):

@@ -1,0 +1,146 @@
+"""A small book whose pages need no execution: their outputs lie in the cache already, as a build leaves them.
+
+So what the extension renders is tested in process, by Sphinx's own test application, in a second or two.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from bookbuild.book import Book
+from bookbuild.run.cache import FILES, RECORD, ExecutionCache
+from bookbuild.run.keys import Keys
+from sphinx.testing.util import SphinxTestApp
+
+from dlbook.data import Source
+from dlbook.record import Provenance, Record, Result, SavedFile
+
+FRONT_MATTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  name: python3
+  display_name: Python 3
+PROMISES---
+"""
+CONFIG = """
+extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_external_toc", "bookbuild"]
+external_toc_path = "../_toc.yml"
+nb_execution_mode = "cache"
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+bibtex_bibfiles = []
+html_theme = "sphinx_book_theme"
+"""
+MNIST = Source("mnist", "The original files.", is_standin=False, sha256="ab" * 32, license="MIT")
+PROVENANCE = Provenance(
+    device="cpu",
+    device_name="A processor",
+    matmul_precision="medium",
+    torch="2.9",
+    python="3.11",
+    commit="c0ffee" * 6 + "c0ff",
+    executed="2026-01-02T03:04:05+00:00",
+    peak_memory=1_230_000_000,
+    data=(MNIST,),
+    seconds=90.0,
+)
+# A picture of one pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+class RenderedBook:
+    """A book in a folder of its own, with a first page and pages with cells.
+
+    Args:
+        folder: an empty one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source = folder / "book"
+        self.source.mkdir(parents=True)
+        (self.source / "conf.py").write_text(CONFIG)
+        self.names = ["index"]
+        self.write("index", "# First page\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a page without cells."""
+        (self.source / f"{name}.md").write_text(text)
+        self._list(name)
+
+    def write_chapter(self, name: str, prose: str, promises: str = "") -> None:
+        """Write a page with one cell; ``promises`` is the front matter's YAML, indented."""
+        said = f"promises:\n{promises}" if promises else ""
+        cell = "```{code-cell}\n1 + 1\n```\n"
+        text = f"{FRONT_MATTER.replace('PROMISES', said)}\n# Chapter {name}\n\n{prose}\n\n{cell}"
+        (self.source / f"{name}.md").write_text(text)
+        self._list(name)
+
+    def _list(self, name: str) -> None:
+        if name not in self.names:
+            self.names.append(name)
+        chapters = "".join(f"- file: {each}\n" for each in self.names[1:])
+        toc = "format: jb-book\nroot: index\n" + (f"chapters:\n{chapters}" if chapters else "")
+        (self.folder / "_toc.yml").write_text(toc)
+
+    @property
+    def book(self) -> Book:
+        """The book, read anew."""
+        return Book(self.folder, self.source, self.folder / "_build", self.folder / "_toc.yml")
+
+    def compute(
+        self,
+        name: str,
+        results: Mapping[str, Result],
+        provenance: Provenance = PROVENANCE,
+        files: Mapping[str, bytes] | None = None,
+        figure: bool = False,
+    ) -> None:
+        """Put a chapter's outputs into the cache, as if its cell had been executed."""
+        book = self.book
+        notebook = Keys(book).notebook(name)
+        (cell,) = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        data = {"image/png": PNG} if figure else {"text/plain": "2"}
+        notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+        cell.execution_count = 1
+        cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+        artifacts = self.folder / "artifacts"
+        (artifacts / FILES).mkdir(parents=True, exist_ok=True)
+        saved = {}
+        for file, content in (files or {}).items():
+            (artifacts / FILES / file).write_bytes(content)
+            saved[Path(file).stem] = SavedFile(file, _sha256(content))
+        (artifacts / RECORD).write_text(Record(results, provenance, saved).to_json())
+        ExecutionCache(book.cache_folder).store(book.pages[name].path, notebook, artifacts, 90.0)
+
+    def build(self) -> str:
+        """Build the site, and return what Sphinx warned of."""
+        app = SphinxTestApp(
+            srcdir=self.source,
+            builddir=self.folder / "_build",
+            buildername="html",
+            freshenv=False,
+        )
+        try:
+            app.build()
+            return app._warning.getvalue()
+        finally:
+            app.cleanup()
+
+    def page(self, name: str) -> str:
+        """Return a page as HTML."""
+        return (self.folder / "_build" / "html" / f"{name}.html").read_text()
+
+    @property
+    def results(self) -> dict:
+        """What the build gathered."""
+        return json.loads((self.folder / "_build" / "results.json").read_text())
+
+
+def _sha256(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
