@@ -30,7 +30,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book execute preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each comm
 
 book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one)
 	$(BUILD)
+
+execute: $(READY) ## execute what needs it, side by side, and render nothing
+	$(BOOKBUILD) execute
 
 preview: $(READY) ## the same, but take outputs from the published cache and execute only what you changed
 	$(BOOKBUILD) merge $(FROM)

@@ -33,6 +33,51 @@ def test_nothing_changed_nothing_executes(built):
     assert built.build() == []
 
 
+def test_the_command_line_executes_what_a_build_then_finds(tmp_path):
+    book = Book(tmp_path)
+    assert book.execute() == ["data", "plain"]
+    assert not (book.folder / "_build" / "html").exists()
+    assert book.build() == []
+
+
+def test_a_page_that_loads_another_s_file_runs_behind_it_and_with_it(tmp_path):
+    """It is executed again when the other one changes, and its outputs return when that is undone."""
+    book = Book(tmp_path)
+    save = "from dlbook import pages\npages.save('table', %s)"
+    book.write("plain", save % "[1]")
+    book.write("data", "from dlbook import pages\nprint(pages.load('cnn/plain', 'table'))")
+    assert book.build() == ["data", "plain"]
+    assert book.log.read_text().split() == ["plain", "data"]
+    assert "[1]" in book.page("data")
+    book.write("plain", save % "[2]")
+    assert book.build() == ["data", "plain"]
+    assert "[2]" in book.page("data")
+    book.write("plain", save % "[1]")
+    assert book.build() == []
+    assert "[1]" in book.page("data")
+
+
+@pytest.mark.parametrize(
+    ("plain", "data", "named"),
+    [
+        ("pages.save('a', 1)", "pages.load('cnn/plain', 'b')", "'b'"),
+        ("print(1)", "pages.load('cnn/absent', 'b')", "cnn/absent"),
+        ("pages.save('a', 1)", "x = 'a'\npages.load('cnn/plain', x)", "pages.load"),
+        (
+            "pages.save('a', pages.load('cnn/data', 'a'))",
+            "pages.save('a', pages.load('cnn/plain', 'a'))",
+            "circle",
+        ),
+    ],
+)
+def test_files_that_cannot_be_had_stop_before_anything_runs(tmp_path, plain, data, named):
+    book = Book(tmp_path)
+    book.write("plain", f"from dlbook import pages\n{plain}")
+    book.write("data", f"from dlbook import pages\n{data}")
+    assert book.fail() == []
+    assert named in book.errors
+
+
 def test_prose_alone_is_rendered_and_not_executed(built):
     built.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')", prose="Other prose.")
     assert built.build() == []

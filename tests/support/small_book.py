@@ -68,8 +68,11 @@ class Book:
         """Start a build, without a network."""
         command = [Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml"]
         command += ["--toc", self.folder / "_toc.yml", "--path-output", ".", "-W", "--keep-going"]
+        return self._start(command, variables)
+
+    def _start(self, command: list, variables: dict[str, str]) -> subprocess.Popen[str]:
         environment = os.environ | {
-            "PYTHONPATH": str(self.folder / "src"),
+            "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{self.folder / 'book' / '_ext'}",
             "DLBOOK_DATA": str(self.folder / "data"),
             "EXECUTED_LOG": str(self.log),
             "HTTP_PROXY": "http://127.0.0.1:9",
@@ -96,6 +99,13 @@ class Book:
         assert self.finish(build) != 0
         assert begun == endless, self.errors
         return processes
+
+    def execute(self) -> list[str]:
+        """Execute by the build's own command line, which renders nothing; return the chapters that did."""
+        self.log.write_text("")
+        command = [sys.executable, "-m", "bookbuild", "execute"]
+        assert self.finish(self._start(command, {})) == 0, self.errors
+        return self.executed()
 
     def finish(self, build: subprocess.Popen[str]) -> int:
         """Wait for a build, keep what it said, and return its exit code."""

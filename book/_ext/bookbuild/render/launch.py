@@ -22,6 +22,7 @@ from bookbuild.render.placeholders import Rendering, UnknownError, read_result_r
 from bookbuild.render.results import provenance_fact, result_text
 from bookbuild.render.surroundings import NoPlainFormError, Place, Surroundings
 from bookbuild.repository import repository, site_address
+from bookbuild.summary import saved_address
 
 LOGGER = logging.getLogger(__name__)
 BRANCH, BINDER_BRANCH = "notebooks", "binder"
@@ -105,7 +106,20 @@ def _notebook(
         titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
         places=dict(_places(rendering.app)),
     )
-    return to_notebook(page.source, around, address, head(rendering.book.root) or "HEAD")
+    commit = head(rendering.book.root) or "HEAD"
+    return to_notebook(page.source, around, address, commit, _loads(rendering.book, page, around.site))
+
+
+def _loads(book: Book, page: Page, site: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return where the published site has what a page may load: page → name → address and SHA-256."""
+    found = {}
+    for needed in page.fingerprint.get("pages", {}) if site else ():
+        outputs = book.pages[needed].outputs
+        found[needed] = {
+            name: (site + saved_address(needed, saved.file, saved.sha256), saved.sha256)
+            for name, saved in (outputs.record.files.items() if outputs else ())
+        }
+    return found
 
 
 def launch_addresses(owner: str, name: str, docname: str) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """A chapter as a notebook for Colab and JupyterLab: Markdown alone, no outputs, an install cell."""
 
+import json
+from collections.abc import Mapping
+
 import jupytext
 import nbformat
 
@@ -22,10 +25,21 @@ if importlib.util.find_spec("dlbook") is None:
     }})))
     %pip install --quiet --constraint {{installed}} "dlbook @ git+{repository}@{commit}"
 """
+HAND_ON = """
+
+# Where files lie that other pages hand on to this one, with their checksums.
+import os
+
+os.environ["DLBOOK_LOADS"] = {loads!r}
+"""
 
 
 def to_notebook(
-    text: str, around: Surroundings, repository: str | None, commit: str
+    text: str,
+    around: Surroundings,
+    repository: str | None,
+    commit: str,
+    loads: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
 ) -> nbformat.NotebookNode:
     """Return a chapter as a notebook without outputs.
 
@@ -34,6 +48,7 @@ def to_notebook(
         around: what its prose refers to.
         repository: address that git can fetch the repository from; without it, nothing is installed.
         commit: what to install.
+        loads: page → name → address and SHA-256 of the files that `dlbook.pages.load` should find.
 
     Raises:
         NoPlainFormError: the prose has markup without a plain form.
@@ -49,6 +64,8 @@ def to_notebook(
     notebook.cells = [cell for cell in notebook.cells if cell.source]  # a label alone leaves nothing
     if repository:
         install = INSTALL.format(repository=repository, commit=commit).rstrip()
+        if loads:
+            install += HAND_ON.format(loads=json.dumps(loads)).rstrip()
         notebook.cells.insert(0, nbformat.v4.new_code_cell(install))
     if around.site:
         origin = f"*The page, with its outputs: <{around.site}{around.docname}.html>*"
