@@ -16,10 +16,15 @@ from torchvision.transforms import ToTensor, v2
 
 from dlbook import data, models, runtime, training
 from dlbook.models.mlp import MLP
+from dlbook.recipes import AdamW, CrossEntropy, Recipe
 
 TARGET = 0.984
-CHAPTER = training.Recipe(
-    epochs=15, batch_size=128, peak_learning_rate=2e-3, weight_decay=0.05, label_smoothing=0.1
+CHAPTER = Recipe(
+    epochs=15,
+    batch_size=128,
+    peak_learning_rate=2e-3,
+    optimizer=AdamW(weight_decay=0.05),
+    loss=CrossEntropy(label_smoothing=0.1),
 )
 USUAL_BATCH = 20
 USUAL_EPOCHS = 50
@@ -55,10 +60,10 @@ def usual_rate(batch_size: int) -> float:
 def book_rate(train: data.Split, batch_size: int) -> float:
     """Return the images a second of `dlbook.training.fit`, one small validation included."""
     torch.set_float32_matmul_precision("medium")  # as `runtime.current` sets it in every chapter
-    recipe = training.Recipe(epochs=1, batch_size=batch_size, peak_learning_rate=1e-3)
+    recipe = Recipe(epochs=1, batch_size=batch_size, peak_learning_rate=1e-3)
     transform = data.standardize(train)
     start = time.perf_counter()
-    training.fit(MLP(), train[:TIMED_IMAGES], train[:100], recipe, transform)
+    training.fit(MLP(), training.Feed(train[:TIMED_IMAGES], train[:100], transform), recipe)
     return TIMED_IMAGES / (time.perf_counter() - start)
 
 
@@ -90,8 +95,8 @@ def usual_epochs_to_target(train: data.Split, validation: data.Split) -> tuple[i
 def book_seconds_to_target(train: data.Split, validation: data.Split) -> float:
     """Return the seconds until the chapter's recipe reached the target, validation included."""
     runtime.seed_everything(0)
-    history = training.fit(MLP(), train, validation, CHAPTER, data.standardize(train))
-    for seconds, reached in zip(history.seconds, history.validation_accuracy, strict=True):
+    history = training.fit(MLP(), training.Feed(train, validation, data.standardize(train)), CHAPTER)
+    for seconds, reached in zip(history.seconds, history.validation_score, strict=True):
         if reached >= TARGET:
             return seconds
     raise SystemExit(f"the chapter's recipe did not reach {TARGET:.1%}")

@@ -9,12 +9,20 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import v2
 
-from dlbook import reconstruction, runtime, subspaces
+from dlbook import metrics, runtime, subspaces
 from dlbook.data import Split
 from dlbook.models.autoencoder import Autoencoder
-from dlbook.training import DivergedError, Recipe, make_optimizer, outputs
+from dlbook.recipes import AdamW, Recipe, negative_error, squared_error
+from dlbook.training import DivergedError, Feed, fit, make_optimizer, outputs
 
-RECIPE = Recipe(epochs=3, batch_size=32, peak_learning_rate=1e-2, weight_decay=0.0)
+RECIPE = Recipe(
+    epochs=3,
+    batch_size=32,
+    peak_learning_rate=1e-2,
+    optimizer=AdamW(weight_decay=0.0),
+    loss=squared_error,
+    score=negative_error,
+)
 scale = v2.ToDtype(torch.float32, scale=True)
 
 
@@ -71,10 +79,10 @@ def test_unknown_activations_are_refused():
 def test_training_takes_the_steps_of_a_loop_written_out(two_classes):
     model = small(output_activation="sigmoid")
     expected = copy.deepcopy(model)
-    history = reconstruction.fit(model, two_classes, two_classes, RECIPE, scale, seed=3)
+    history = fit(model, Feed(two_classes, two_classes, scale), RECIPE, seed=3)
 
     generator = runtime.seed_everything(3)
-    optimizer, schedule = make_optimizer(expected, RECIPE, RECIPE.steps(len(two_classes)))
+    optimizer, schedule = make_optimizer(expected.parameters(), RECIPE, RECIPE.steps(len(two_classes)))
     losses = []
     for _ in range(RECIPE.epochs):
         for indices in torch.randperm(len(two_classes), generator=generator).split(RECIPE.batch_size):
@@ -86,8 +94,8 @@ def test_training_takes_the_steps_of_a_loop_written_out(two_classes):
             schedule.step()
             losses.append(loss.item())
     assert history.step_losses == pytest.approx(losses, abs=1e-7)
-    assert len(history.validation_error) == len(history.train_error) == len(history.seconds) == 3
-    assert history.train_error[0] == pytest.approx(sum(losses[:7]) / 7)
+    assert len(history.validation_loss) == len(history.train_loss) == len(history.seconds) == 3
+    assert history.train_loss[0] == pytest.approx(sum(losses[:7]) / 7)
 
 
 @pytest.fixture
@@ -108,13 +116,13 @@ def test_a_linear_autoencoder_becomes_pca(three_patterns):
     """Error and subspace of the principal components, from no more than gradients."""
     pixels = scale(three_patterns.images)
     mean = pixels.mean(dim=0)
-    recipe = Recipe(epochs=100, batch_size=20, peak_learning_rate=0.1, weight_decay=0.0)
-    ((model, history),) = reconstruction.fit_seeds(
-        small, three_patterns, three_patterns, recipe, lambda images: scale(images) - mean, seeds=[0]
-    )
+    recipe = dataclasses.replace(RECIPE, epochs=100, batch_size=20, peak_learning_rate=0.1)
+    runtime.seed_everything(0)
+    model = small()
+    history = fit(model, Feed(three_patterns, three_patterns, lambda images: scale(images) - mean), recipe)
     pca = subspaces.fit_pca(pixels, 3)
     optimum = (pca.variances[3:].sum() / 16).item()
-    assert optimum * 0.9999 < history.validation_error[-1] < optimum * 1.001
+    assert optimum * 0.9999 < history.validation_loss[-1] < optimum * 1.001
     angles = subspaces.principal_angles(pca.components.T, model.decoder[0].weight)
     assert angles.max() < 1
 
@@ -124,9 +132,10 @@ def test_the_best_epoch_is_kept(two_classes):
     inverted = dataclasses.replace(two_classes, images=255 - two_classes.images)
     model = small(output_activation="sigmoid")
     recipe = dataclasses.replace(RECIPE, epochs=8, peak_learning_rate=0.1)
-    history = reconstruction.fit(model, two_classes, inverted, recipe, scale)
-    assert history.validation_error[-1] > min(history.validation_error)
-    assert reconstruction.evaluate(model, inverted, scale) == pytest.approx(min(history.validation_error))
+    history = fit(model, Feed(two_classes, inverted, scale), recipe)
+    assert history.validation_loss[-1] > min(history.validation_loss)
+    error = metrics.reconstruction_error(scale(inverted.images), outputs(model, inverted, scale))
+    assert error == -max(history.validation_score) == pytest.approx(min(history.validation_loss))
     assert not model.training
 
 
@@ -140,33 +149,16 @@ def test_evaluation_uses_fixed_statistics_and_restores_the_mode(two_classes):
     assert model.training
 
 
-def test_evaluation_agrees_with_numpy(two_classes):
-    model = small()
-    restored = outputs(model, two_classes, scale).numpy()
-    expected = ((restored - two_classes.images.numpy() / 255) ** 2).mean()
-    assert reconstruction.evaluate(model, two_classes, scale) == pytest.approx(expected, rel=1e-6)
-
-
-def test_a_seed_fixes_the_outcome(two_classes):
-    def losses(seed):
-        ((_, history),) = reconstruction.fit_seeds(
-            small, two_classes, two_classes, RECIPE, scale, seeds=[seed]
-        )
-        return history.step_losses
-
-    assert losses(1) == losses(1)
-    assert losses(1) != losses(2)
+def test_loss_and_score_agree_with_numpy(two_classes):
+    images, restored = scale(two_classes.images), outputs(small(), two_classes, scale)
+    expected = ((restored.numpy() - two_classes.images.numpy() / 255) ** 2).mean()
+    assert squared_error(restored, images, two_classes.labels).item() == pytest.approx(expected, rel=1e-6)
+    assert negative_error(restored, images, two_classes.labels) == pytest.approx(-expected, rel=1e-6)
 
 
 def test_an_error_of_nan_stops_training(two_classes: Split):
     def poisoned(images):
         return scale(images) + float("nan")
 
-    with pytest.raises(DivergedError, match="nan at step 1: lower the learning rate"):
-        reconstruction.fit(small(), two_classes, two_classes, RECIPE, poisoned)
-
-
-def test_labels_to_smooth_are_refused(two_classes):
-    recipe = dataclasses.replace(RECIPE, label_smoothing=0.1)
-    with pytest.raises(ValueError, match="no labels to smooth"):
-        reconstruction.fit(small(), two_classes, two_classes, recipe, scale)
+    with pytest.raises(DivergedError, match="step 1"):
+        fit(small(), Feed(two_classes, two_classes, poisoned), RECIPE)

@@ -10,6 +10,7 @@ from torchvision.transforms import v2
 
 from dlbook import models, training, transfer
 from dlbook.models.vgg import VGG
+from dlbook.recipes import Recipe
 
 TRANSFORM = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.4] * 3, [0.2] * 3)])
 
@@ -33,8 +34,8 @@ def test_training_through_a_frozen_network_moves_nothing_of_it(colors, backbone)
     head = nn.Linear(2, 2)
     start = models.copy_weights(head)
     model = nn.Sequential(transfer.Frozen(backbone), head)
-    recipe = training.Recipe(epochs=2, batch_size=50, peak_learning_rate=0.1)
-    training.fit(model, colors, colors, recipe, TRANSFORM)
+    recipe = Recipe(epochs=2, batch_size=50, peak_learning_rate=0.1)
+    training.fit(model, training.Feed(colors, colors, TRANSFORM), recipe)
     assert transfer.changed_values(before, backbone) == 0
     assert transfer.changed_values(start, head) > 0
     assert models.count_parameters(model) == 6
@@ -44,8 +45,8 @@ def test_without_the_wrapper_the_statistics_move(colors, backbone):
     """The usual half: no gradient, but training mode. Mean and variance, and a count, each layer."""
     before = models.copy_weights(backbone)
     model = nn.Sequential(backbone.requires_grad_(False), nn.Linear(2, 2))
-    recipe = training.Recipe(epochs=1, batch_size=50, peak_learning_rate=0.1)
-    training.fit(model, colors, colors, recipe, TRANSFORM)
+    recipe = Recipe(epochs=1, batch_size=50, peak_learning_rate=0.1)
+    training.fit(model, training.Feed(colors, colors, TRANSFORM), recipe)
     assert transfer.changed_values(before, backbone) == 2 * (4 + 6) + 2
 
 

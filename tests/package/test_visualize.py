@@ -57,7 +57,7 @@ def test_class_balance_draws_shares():
 
 def test_learning_curves_draw_every_run_and_the_mean():
     runs = [
-        History(seed, [], train_loss=[2.0, 1 + seed], validation_loss=[1, 1], validation_accuracy=[0, 1])
+        History(seed, [], train_loss=[2.0, 1 + seed], validation_loss=[1, 1], validation_score=[0, 1])
         for seed in (0, 2)
     ]
     loss, accuracy = classifiers.learning_curves(runs).axes

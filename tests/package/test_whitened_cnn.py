@@ -7,6 +7,8 @@ from torch import nn
 
 from dlbook import data, models, training
 from dlbook.models.whitened_cnn import WhitenedCNN, whitening_stem
+from dlbook.optimizers import MuonSGD
+from dlbook.recipes import Recipe
 
 
 @pytest.fixture
@@ -73,7 +75,8 @@ def test_training_leaves_the_whitening_filters_and_the_scales_alone(smooth):
     transform = data.standardize(split)
     model = WhitenedCNN(transform(split.images), (4,), class_count=2)
     before = models.copy_weights(model)
-    training.fit(model, split, split, training.Recipe(1, 100, 0.24, muon=True, schedule="linear"), transform)
+    recipe = Recipe(1, 100, 0.24, optimizer=MuonSGD, schedule="linear")
+    training.fit(model, training.Feed(split, split, transform), recipe)
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     assert set(before) - moved >= {"stem.0.weight", "stages.0.0.2.weight", "stages.0.1.1.weight"}
     filters = {"stages.0.0.0.weight", "stages.0.1.0.weight"}
