@@ -9,7 +9,7 @@ from dlbook.data.checkpoints import Checkpoint
 from dlbook.data.entries import Archive, Entry
 from dlbook.data.kinds import IdxArchives, IdxFiles, PickledBatches
 from dlbook.data.photo_folders import PhotoFolders
-from dlbook.data.recipes import Digits, Pieces
+from dlbook.data.standin_kinds import Digits, Pieces
 
 
 def _idx(*sizes_and_checksums: tuple[int, str]) -> tuple[Archive, ...]:

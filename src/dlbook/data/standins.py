@@ -39,7 +39,7 @@ def pieces(entry: ImageSet, names: Sequence[str], sides: tuple[int, int], counts
 
     Args:
         entry: what they stand for; its shape says the size of the images and whether they have colors.
-        names: of the photographs, as `dlbook.data.recipes.Pieces` says.
+        names: of the photographs, as `dlbook.data.standin_kinds.Pieces` says.
         sides: the smallest and the largest side of a piece, in pixels of its photograph.
         counts: pieces of each photograph for training and for the test.
     """
