@@ -62,6 +62,16 @@ def _plain(name: str, value: Any) -> tuple[float | str, ...]:
     return numbers
 
 
+def shown(value: Any, form: str) -> str:
+    """Return a number, or the mean ± the standard deviation of several, as the prose would show it.
+
+    Args:
+        value: as for `report`.
+        form: as in ``{result}`name:.2%```, without the name.
+    """
+    return Result(_plain("value", value)).show(form)
+
+
 def record() -> Record:
     """Return what this process leaves behind: its results so far, where they come from, and its files."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
