@@ -1,9 +1,13 @@
 """What a page promises: bounds that its numbers must keep, in its front matter, checked by the build.
 
-promises:
-test_accuracy: {at_least: 0.986}
-parameters: {equals: 669706}
-learned_error: {at_most: classical_error}    # another result of the same page
+    promises:
+      test_accuracy: {at_least: 0.986}
+      parameters: {equals: 669706}
+      learned_error: {at_most: classical_error}
+      large_accuracy: {at_least: 0.88, optional: true}
+
+A bound may be the name of another result of the same page. An optional result may be absent, as where the
+weights for it cannot be had.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,12 +30,14 @@ class Promise:
         at_least: lower bound.
         at_most: upper bound.
         form: how to show the numbers, as for `format`; empty: as the prose shows them.
+        is_optional: whether the page may leave the result out, as where something cannot be had.
     """
 
     name: str
     at_least: float | str | None = None
     at_most: float | str | None = None
     form: str = ""
+    is_optional: bool = False
 
     def bounds(self, record: Record) -> tuple[float | None, float | None]:
         """Return the lower and the upper bound as numbers."""
@@ -39,8 +45,10 @@ class Promise:
         return low, high
 
     def is_judged(self, record: Record) -> bool:
-        """Tell whether the promise applies: what was measured on a stand-in is shown, not judged."""
-        result = record.results[self.name]
+        """Tell whether the promise applies: what is absent, or was measured on a stand-in, is not judged."""
+        result = record.results.get(self.name)
+        if result is None:
+            return False
         if result.data is None:
             return not record.provenance.is_standin
         return not any(source.is_standin for source in record.provenance.data if source.name == result.data)
@@ -81,14 +89,17 @@ def promises_of(docname: str, said: Any) -> dict[str, Promise]:
 
 
 def _promise(docname: str, name: str, bounds: Any) -> Promise:
-    known = {"at_least", "at_most", "equals", "form"}
-    if not isinstance(bounds, Mapping) or not bounds.keys() <= known or not bounds.keys() - {"form"}:
+    needed, known = {"at_least", "at_most", "equals"}, {"form", "optional"}
+    if not isinstance(bounds, Mapping) or not bounds.keys() & needed or bounds.keys() - needed - known:
         raise PromiseError(f"{docname}: the promise of {name} needs at_least, at_most or equals: {bounds!r}")
     equal = bounds.get("equals")
     low, high = _read(bounds.get("at_least", equal)), _read(bounds.get("at_most", equal))
     if not all(isinstance(bound, int | float | str | None) for bound in (low, high)):
         raise PromiseError(f"{docname}: a bound of {name} is a number, or the name of a result: {bounds!r}")
-    return Promise(name, low, high, bounds.get("form", ""))
+    optional = bounds.get("optional", False)
+    if not isinstance(optional, bool):
+        raise PromiseError(f"{docname}: whether {name} is optional is true or false, not {optional!r}")
+    return Promise(name, low, high, bounds.get("form", ""), optional)
 
 
 def _read(bound: Any) -> Any:
@@ -102,7 +113,9 @@ def _read(bound: Any) -> Any:
 def broken(promises: Mapping[str, Promise], record: Record) -> Iterator[str]:
     """Yield what is wrong with a page's promises: a sentence for each that is broken, or about nothing."""
     for promise in promises.values():
-        named = {promise.name, *(b for b in (promise.at_least, promise.at_most) if isinstance(b, str))}
+        named = {bound for bound in (promise.at_least, promise.at_most) if isinstance(bound, str)}
+        if not promise.is_optional:
+            named.add(promise.name)
         if missing := sorted(named - record.results.keys()):
             yield f"it promises {promise.name}, but no cell reports {', '.join(missing)}"
         elif promise.is_judged(record) and not promise.is_kept(record):

@@ -38,7 +38,7 @@ def saved_address(docname: str, file: str, sha256: str) -> str:
 
 
 def _summary(page: Page) -> dict[str, Any]:
-    """Return a page's record, and what it promises of it."""
+    """Return a page's record, and what it promises of it; a promise of an absent result is not judged."""
     if page.outputs is None:
         return {}
     record = page.outputs.record

@@ -85,7 +85,7 @@ class Promises(nodes.General, Placeholder):
     """The table of what the page promises."""
 
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
-        """Return a row for each promise, with what it rests on."""
+        """Return a row for each promise, with what it rests on; a dash stands for an absent result."""
         page = rendering.page()
         if not page.promises or page.outputs is None:
             raise UnknownError(f"{page.docname} promises nothing: its front matter has no promises")
@@ -105,8 +105,11 @@ class PromisesDirective(SphinxDirective):
 
 
 def _promise_row(promise: Promise, record: Record, forms: dict[str, str]) -> Row:
-    result, form = record.results[promise.name], forms[promise.name]
+    form = forms.get(promise.name, "")
     promised = promise.words(record, form)
+    result = record.results.get(promise.name)
+    if result is None:  # an optional one
+        return (_title(promise.name), "–", promised, "–", "–")
     if not promise.is_judged(record):
         promised += " (not judged: a stand-in)"
     return (_title(promise.name), result.show(form), promised, str(result.n), _basis(result))
