@@ -44,7 +44,7 @@ def test_a_chapter_has_a_time_limit(book):
 
 def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book):
     book.write("plain", IMPORTS + ENDLESS)
-    kernels = book.interrupt(1)
+    kernels = book.interrupt(1, DLBOOK_WORKERS="1")
     assert kernels
     _, alive = psutil.wait_procs(kernels, timeout=20)
     assert alive == []
