@@ -35,7 +35,6 @@ def surroundings(site: str = SITE) -> Surroundings:
 INLINE = [
     ("It is {result}`accuracy`.", "It is 98.7%."),
     ("It is {result}`accuracy:.0%`.", "It is 99%."),
-    ("It is {glue:text}`accuracy:s`.", "It is 98.7%."),
     ("Loss {result}`cnn/two::loss:.1f`.", "Loss 0.1."),
     ("It took {provenance}`minutes:.1f` minutes.", "It took 2.5 minutes."),
     ("- *{result}`accuracy`*\n- b", "- *98.7%*\n- b"),
@@ -158,7 +157,6 @@ def test_sources_are_listed_in_the_order_of_their_citation():
         (":::{mermaid}\nx\n:::", "mermaid"),
         (":::bare\nx\n:::", "bare"),
         ("{kbd}`x`", "kbd"),
-        ("{glue:text}`absent`", "absent"),
         ("{result}`absent:.1f`", "absent"),
         ("{provenance}`absent`", "absent"),
         ("{footcite:p}`nobody2000`", "nobody2000"),
@@ -207,7 +205,6 @@ def test_the_notebook_is_what_colab_and_jupyterlab_want():
     [
         ("It is {result}`accuracy`.", "role"),
         ("It is\n{footcite:p}`a,\nb`.", "role"),
-        ("It is {glue:text", "role"),
         (":::{note}\nA\n:::", "directive"),
         ("- a\n\n  ```{math}\n  x\n  ```", "directive"),
         ("(label)=\n# A", "label"),

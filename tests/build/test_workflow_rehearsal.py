@@ -12,9 +12,10 @@ from small_github import GitHub, Run, git
 CODE = """from dlbook import results
 from dlbook.data import Source
 source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
-results.require(results.record("accuracy", 0.9, ".0%", source), at_least={floor})
+results.report(source, accuracy=0.9)
 print("{note}")
 """
+PROMISES = "promises:\n  accuracy: {{at_least: {floor}, form: .0%}}\n---\n"
 TOC = "format: jb-book\nroot: index\nchapters:\n- file: cnn/one\n- file: cnn/two\n"
 TEST = """\"\"\"A small test.\"\"\"
 
@@ -50,8 +51,10 @@ class Maintainer:
     def push(self, **notes: str) -> str:
         """Push chapters that print a note each; the note ``broken`` breaks its chapter's promise."""
         for name, note in notes.items():
-            code = CODE.format(note=note, floor=0.95 if note == "broken" else 0.8)
-            page = f"{FRONT_MATTER}\n# Chapter {name}\n{CELL % (code, name + chr(10))}"
+            promises = PROMISES.format(floor=0.95 if note == "broken" else 0.8)
+            cell = CELL % (CODE.format(note=note), name + chr(10))
+            page = f"{FRONT_MATTER.removesuffix('---' + chr(10))}{promises}\n# Chapter {name}\n{cell}"
+            page += "\n:::{promises}\n:::\n"
             (self.clone / "book" / "cnn" / f"{name}.md").write_text(page)
         git(self.clone, "add", "-A")
         git(self.clone, "commit", "-qm", "Change")
@@ -99,11 +102,11 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
         assert f"https://github.com/someone/book/raw/notebooks/{name}" in addresses
         assert f"@{first}" in git(maintainer.github.origin, "show", f"notebooks:{name}")
 
-    # A promise breaks: nobody sees it, and the chapter that went well is kept.
+    # A promise breaks: nobody sees it, and what was executed is kept.
     before = maintainer.branches()
     maintainer.push(one="second", two="broken")
     run, executed = maintainer.run("publish")
-    assert executed == ["one"]
+    assert executed == ["one", "two"]
     assert run.outcomes == {"build": "failure", "deploy": "skipped", "branches": "skipped"}
     assert run.failed == ["Execute what changed, and build"]
     assert run.done[-1] == "Keep the executed chapters, also when one failed"
@@ -139,7 +142,7 @@ def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     assert executed == ["one", "two"]
     summary = (maintainer.github.folder / "summary.md").read_text()
     assert "changes\n\n- book/cnn/two.md\n\n" in summary
-    assert "anew\n\n- one\n- two\n" in summary
+    assert "anew\n\n- cnn/one\n- cnn/two\n" in summary
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before

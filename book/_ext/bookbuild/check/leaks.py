@@ -17,7 +17,6 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 LEAKS = {
     "a directive": re.compile(r"^\s*:{3,}"),
     "a label": re.compile(r"^\s*\([\w:.-]+\)=\s*$"),
-    "a role": re.compile(r"\{glue"),
     "a substitution": re.compile(r"\{\{.*\}\}"),
     "a footnote": re.compile(r"\[\^[^\]]+\]"),
     "a link without address": re.compile(r"\]\("),

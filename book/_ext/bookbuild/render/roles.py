@@ -92,7 +92,6 @@ def _eq(content: str, node: RenderTreeNode, context: RenderContext) -> str:
 
 ROLES: Mapping[str, Callable[[str, RenderTreeNode, RenderContext], str]] = {
     "result": _said(lambda around, content: around.number(content)),
-    "glue:text": _said(lambda around, content: around.number(content.removesuffix(":s"))),
     "provenance": _said(lambda around, content: around.provenance(content)),
     "footcite:p": _said(Surroundings.cite),
     "footcite:t": _said(Surroundings.cite_in_text),
