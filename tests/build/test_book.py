@@ -16,16 +16,16 @@ def book(tmp_path) -> Book:
 def test_a_failing_page_fails_every_build_is_named_and_the_last_site_stays(book):
     assert book.build() == ["data", "plain"]
     book.write("plain", "x = 1\nassert x == 2, 'no luck'", prose="New prose.")
-    book.write("data", "print('other')")
+    book.write("data", "print('zebra')")
     for executed in (["data"], []):
         assert book.fail() == executed
         assert "cell 1 (line 16) of cnn/plain failed: AssertionError: no luck" in book.errors
         assert "New prose." not in book.page("plain")
-        assert "other" not in book.page("data")
+        assert "zebra" not in book.page("data")
     book.write("plain", "x = 1\nassert x == 1", prose="New prose.")
     assert book.build() == ["plain"]
     assert "New prose." in book.page("plain")
-    assert "other" in book.page("data")
+    assert "zebra" in book.page("data")
 
 
 def test_a_number_reaches_the_page_and_comes_back_from_the_cache(book):
