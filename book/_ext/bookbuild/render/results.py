@@ -158,7 +158,7 @@ def _page_section(rendering: Rendering, page: Page) -> list[nodes.Node]:
     rows = [
         (_title(name), result.show(forms[name]), str(result.n), _promised(page, name, record, forms[name]))
         for name, result in record.results.items()
-        if result.data is not None or name in page.promises
+        if result.data is not None or result.seeds or name in page.promises
     ]
     heading = nodes.rubric("", "", page_link(rendering, page.docname))
     facts = nodes.paragraph(text=provenance_text(record.provenance), classes=["provenance"])
