@@ -11,21 +11,12 @@ import nbformat
 from bookbuild.book import Book
 from bookbuild.run.cache import FILES, RECORD, ExecutionCache
 from bookbuild.run.keys import Keys
+from small_book import FRONT_MATTER
 from sphinx.testing.util import SphinxTestApp
 
 from dlbook.data import Source
 from dlbook.record import Provenance, Record, Result, SavedFile
 
-FRONT_MATTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  name: python3
-  display_name: Python 3
-PROMISES---
-"""
 CONFIG = """
 extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_external_toc", "bookbuild"]
 external_toc_path = "../_toc.yml"
@@ -75,7 +66,8 @@ class RenderedBook:
         """Write a page with one cell; ``promises`` is the front matter's YAML, indented."""
         said = f"promises:\n{promises}" if promises else ""
         cell = "```{code-cell}\n1 + 1\n```\n"
-        text = f"{FRONT_MATTER.replace('PROMISES', said)}\n# Chapter {name}\n\n{prose}\n\n{cell}"
+        matter = f"{FRONT_MATTER.removesuffix('---' + chr(10))}{said}---\n"
+        text = f"{matter}\n# Chapter {name}\n\n{prose}\n\n{cell}"
         (self.source / f"{name}.md").write_text(text)
         self._list(name)
 
