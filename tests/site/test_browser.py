@@ -114,10 +114,10 @@ def test_every_figure_loads_and_fits(browser, address, path):
 def test_a_solution_unfolds(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}")
     solution = page.locator("details.hide", has_text="Show the solution").first
-    output = solution.locator(".cell_output").first
-    assert not output.is_visible()
+    code = solution.locator(".cell_input pre").first
+    assert not code.is_visible()
     solution.locator("summary").first.click()
-    assert output.is_visible()
+    assert code.is_visible()
     page.context.close()
 
 
