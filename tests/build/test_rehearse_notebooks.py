@@ -54,7 +54,7 @@ def checkout(folder: Path, tqdm: str = "") -> Path:
 
 
 def write_notebook(folder: Path, repository: str | None) -> None:
-    around = Surroundings("cnn/one", site="", number=str, provenance=str, references={})
+    around = Surroundings("cnn/one", site="", number=str, provenance=str, myst=(), references={})
     notebook = to_notebook(CHAPTER, around, repository, git(folder, "rev-parse", "HEAD"))
     path = folder / "_build" / "notebooks" / "cnn" / "one.ipynb"
     path.parent.mkdir(parents=True)
