@@ -21,7 +21,6 @@ UNDIVIDED = {
     "cnn/linear-autoencoder",
     "cnn/mnist-mlp",
     "cnn/transfer-learning",
-    "cnn/weight-initialization",
 }
 
 
