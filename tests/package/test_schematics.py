@@ -15,7 +15,7 @@ from dlbook.visualize import ORANGE, schematics
 from dlbook.visualize.schematics import Block
 from dlbook.visualize.schematics.canvas import pale
 
-EDGES = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+KERNEL = [[-1, 0, 2], [3, 1, -2], [0, -1, 1]]
 PIXELS = np.random.default_rng(0).integers(0, 10, (6, 6))
 DIGIT = np.eye(28)
 NETWORK = [
@@ -30,8 +30,8 @@ DRAWINGS = {
         ["ReLU", "ReLU", "softmax"],
     ),
     "small network": lambda: schematics.network([2, 3, 1], ["in\nputs", "hidden", "output"]),
-    "filter": lambda: schematics.sliding_filter(PIXELS, EDGES, (1, 2)),
-    "filter, padded": lambda: schematics.sliding_filter(PIXELS, EDGES, (2, 2), 1, 2, "all"),
+    "filter": lambda: schematics.sliding_filter(PIXELS, KERNEL, (1, 2)),
+    "filter, padded": lambda: schematics.sliding_filter(PIXELS, KERNEL, (2, 2), 1, 2, "all"),
     "filter of the image's size": lambda: schematics.sliding_filter(PIXELS / 7, PIXELS / 9),
     "pooling": lambda: schematics.pooling_window(PIXELS[:4, :4]),
     "pooling of everything": lambda: schematics.pooling_window(PIXELS, 6),
@@ -60,7 +60,7 @@ def _number(text):
 
 
 def _numbers_between(figure, left, right):
-    """Return the numbers whose x lies between two heights, from top to bottom and left to right."""
+    """Return the numbers whose x lies between two places, from top to bottom and left to right."""
     found = []
     for text in figure.axes[0].texts:
         x, y = text.get_position()
@@ -118,40 +118,40 @@ def test_no_text_lies_on_another_or_on_a_picture(name):
     boxes = [text.get_window_extent() for text in texts]
     for index, box in enumerate(boxes):
         others = [*boxes[:index], *(image.get_window_extent() for image in ax.images)]
-        shares = [other for other in others if other.shrunk(0.9).overlaps(box.shrunk(0.9))]
+        shares = [other for other in others if other.shrunk(0.9, 0.9).overlaps(box.shrunk(0.9, 0.9))]
         assert not shares, f"{texts[index].get_text()!r} at {texts[index].get_position()}"
 
 
 @pytest.mark.parametrize(("padding", "stride"), [(0, 1), (1, 1), (1, 2), (0, 3)])
 def test_a_filter_shows_the_values_of_a_convolution(padding, stride):
-    figure = schematics.sliding_filter(PIXELS, EDGES, (1, 1), padding, stride, "all")
+    figure = schematics.sliding_filter(PIXELS, KERNEL, (1, 1), padding, stride, "all")
     times, equals = _place(figure, "×"), _place(figure, "=")
-    tensor, kernel = torch.tensor(PIXELS)[None, None].float(), torch.tensor(EDGES)[None, None].float()
+    tensor, kernel = torch.tensor(PIXELS)[None, None].float(), torch.tensor(KERNEL)[None, None].float()
     expected = F.conv2d(tensor, kernel, padding=padding, stride=stride)[0, 0].numpy()
     padded = np.pad(PIXELS, padding)
-    assert np.array_equal(expected, correlate2d(padded, EDGES, "valid")[::stride, ::stride])
+    assert np.array_equal(expected, correlate2d(padded, KERNEL, "valid")[::stride, ::stride])
     # The sum stands below, in the middle: it is no number by itself.
     assert _numbers_between(figure, 0, times) == padded.ravel().tolist()
-    assert _numbers_between(figure, times, equals) == np.ravel(EDGES).tolist()
+    assert _numbers_between(figure, times, equals) == np.ravel(KERNEL).tolist()
     assert _numbers_between(figure, equals, 7) == expected.ravel().tolist()
 
 
 def test_the_frames_hold_the_window_and_its_value():
-    figure = schematics.sliding_filter(PIXELS, EDGES, (1, 2), padding=1, stride=2)
+    figure = schematics.sliding_filter(PIXELS, KERNEL, (1, 2), padding=1, stride=2)
     window, value = _frames(figure)
     part = np.pad(PIXELS, 1)[2:5, 4:7]
     assert _inside(figure, window) == part.ravel().tolist()
-    assert _inside(figure, value) == [np.sum(part * EDGES)]
+    assert _inside(figure, value) == [np.sum(part * KERNEL)]
 
 
 @pytest.mark.parametrize(("shown", "expected"), [("one", 1), ("so far", 6), ("all", 16)])
 def test_an_output_is_filled_in_as_far_as_asked(shown, expected):
-    figure = schematics.sliding_filter(PIXELS, EDGES, (1, 1), shown=shown)
+    figure = schematics.sliding_filter(PIXELS, KERNEL, (1, 1), shown=shown)
     assert len(_numbers_between(figure, _place(figure, "="), 7)) == expected
 
 
 def test_the_products_that_are_written_out_add_up():
-    figure = schematics.sliding_filter(PIXELS, EDGES, (1, 1))
+    figure = schematics.sliding_filter(PIXELS, KERNEL, (1, 1))
     terms, value = next(text for text in _texts(figure) if "·" in text).split(" = ")
     assert terms.count("·") == 9
     factors = [term.translate(str.maketrans("−", "-", "()")).split("·") for term in terms.split(" + ")]
@@ -167,7 +167,7 @@ def test_the_products_that_are_written_out_add_up():
 def test_pooling_shows_the_maximum_and_the_average(kernel, stride):
     figure = schematics.pooling_window(PIXELS, kernel, stride)
     tensor = torch.tensor(PIXELS)[None].double()
-    left, middle = _place(figure, "maximum") - 0.05, _place(figure, "or")
+    middle = _place(figure, "or")
     count = len(F.max_pool2d(tensor, kernel, stride)[0])
     cell = next(p for p in figure.axes[0].patches if isinstance(p, Rectangle)).get_width()
     left = _place(figure, "maximum") - count * cell / 2
@@ -231,7 +231,7 @@ def _pixel(figure, text):
 def test_layers_go_on_below_where_a_row_is_full():
     wide, narrow = schematics.layers(NETWORK), schematics.layers(NETWORK, width=3.5)
     assert _texts(narrow) == _texts(wide)
-    assert narrow.get_figheight() > 2 * wide.get_figheight()
+    assert narrow.get_figheight() > 1.5 * wide.get_figheight()
     heights = [
         t.get_position()[1] for t in narrow.axes[0].texts if " × " in t.get_text() or t.get_text() == "5"
     ]
@@ -281,13 +281,13 @@ def test_images_may_be_tensors_of_a_graph_and_of_any_scale():
         (lambda: schematics.network([3, 2], between=["a", "b"]), "1 pairs of layers, but 2 between"),
         (lambda: schematics.network([3, 12], outputs=["a"] * 12), "at most 10 outputs"),
         (lambda: schematics.network([3, 2], image=np.zeros((2, 4, 4))), "expected an image"),
-        (lambda: schematics.sliding_filter(np.zeros((2, 2)), EDGES), "larger than the padded image"),
-        (lambda: schematics.sliding_filter(PIXELS, EDGES, (4, 0)), "the output is 4 × 4: it has no place"),
-        (lambda: schematics.sliding_filter(PIXELS, EDGES, stride=0), "stride must be 1 or more"),
-        (lambda: schematics.sliding_filter(PIXELS, EDGES, padding=-1), "padding must be 0 or more"),
-        (lambda: schematics.sliding_filter(PIXELS, EDGES, shown="none"), "shown must be"),
-        (lambda: schematics.sliding_filter(PIXELS[None], EDGES), "expected image"),
-        (lambda: schematics.sliding_filter(np.zeros((28, 28)), EDGES), "no room"),
+        (lambda: schematics.sliding_filter(np.zeros((2, 2)), KERNEL), "larger than the padded image"),
+        (lambda: schematics.sliding_filter(PIXELS, KERNEL, (4, 0)), "the output is 4 × 4: it has no place"),
+        (lambda: schematics.sliding_filter(PIXELS, KERNEL, stride=0), "stride must be 1 or more"),
+        (lambda: schematics.sliding_filter(PIXELS, KERNEL, padding=-1), "padding must be 0 or more"),
+        (lambda: schematics.sliding_filter(PIXELS, KERNEL, shown="none"), "shown must be"),
+        (lambda: schematics.sliding_filter(PIXELS[None], KERNEL), "expected image"),
+        (lambda: schematics.sliding_filter(np.zeros((28, 28)), KERNEL), "no room"),
         (lambda: schematics.pooling_window(PIXELS, 7), "does not fit"),
         (lambda: schematics.layers([]), "at least one block"),
         (lambda: schematics.layers([Block((3, 4))]), r"expected a shape \(C, H, W\) or \(F,\)"),
