@@ -6,6 +6,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from bookbuild.book import Book
 from bookbuild.check.leaks import leaks
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.plain import plain_markdown
@@ -23,6 +24,7 @@ def surroundings(site: str = SITE) -> Surroundings:
         site=site,
         number=NUMBERS.__getitem__,
         provenance={"minutes:.1f": "2.5"}.__getitem__,
+        myst=Book.at(ROOT).settings.myst,
         references={"a": ("Rose, 1999", "Rose. *Title*."), "b": ("Lily & Iris, 2001", "Lily. *Other*.")},
         titles={"cnn/two": "Two *", "about/results": "Results"},
         places={
@@ -182,8 +184,9 @@ def test_what_a_page_defines_holds_in_all_its_cells():
     assert notebook.cells[-1].source == "<sup>a</sup> Indeed."
 
 
-def test_the_notebook_is_what_colab_and_jupyterlab_want():
-    text = FRONT_MATTER + "\n# T\n\n```{code-cell}\n---\ntags: [hide-cell]\n---\nx = 1\n```\n\n(end)=\n"
+@pytest.mark.parametrize("tag", ["hide-cell", "hide-input"])
+def test_the_notebook_is_what_colab_and_jupyterlab_want(tag):
+    text = f"{FRONT_MATTER}\n# T\n\n```{{code-cell}}\n---\ntags: [{tag}]\n---\nx = 1\n```\n\n(end)=\n"
     notebook = to_notebook(text, surroundings(), "https://github.com/someone/book", "c0ffee")
     nbformat.validate(notebook)
     assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown", "code"]
@@ -268,6 +271,7 @@ def test_the_chapters_lose_no_word_and_show_no_markup(path):
         site="",
         number=lambda content: "7",
         provenance=lambda content: "8",
+        myst=Book.at(ROOT).settings.myst,
         references=Anything(("0, 1", "9")),
         titles=Anything(""),
         places=Anything(Place("cnn/two", "a", "(1)")),

@@ -48,9 +48,8 @@ def test_it_says_what_it_gives_and_what_it_takes(chapter):
         assert part in text
 
 
-@pytest.mark.parametrize("heading", ["What goes wrong", "Exercises", "Sources"])
-def test_it_has_every_part(chapter, heading):
-    assert f"\n## {heading}\n" in chapter.read_text()
+def test_it_names_its_sources(chapter):
+    assert "\n## Sources\n" in chapter.read_text()
 
 
 def test_every_cell_parses(code):
@@ -86,7 +85,6 @@ def test_every_figure_has_alternative_text(code):
 def test_every_exercise_has_a_hidden_solution(chapter, code):
     exercises = chapter.read_text().count("{admonition} Exercise")
     hidden = [cell for cell in code if "hide-cell" in cell.metadata.get("tags", [])]
-    assert exercises >= 3
     assert len(hidden) >= exercises
 
 

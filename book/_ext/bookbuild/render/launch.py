@@ -102,12 +102,15 @@ def _notebook(
         site=site_address(rendering.book.root) or "",
         number=lambda content: result_text(rendering, read_result_reference(content)),
         provenance=lambda content: provenance_fact(rendering, content),
+        myst=rendering.book.settings.myst,
         references=sources,
         titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
         places=dict(_places(rendering.app)),
     )
     commit = head(rendering.book.root) or "HEAD"
-    return to_notebook(page.source, around, address, commit, _loads(rendering.book, page, around.site))
+    loads = _loads(rendering.book, page, around.site)
+    prompt = rendering.app.config.nb_code_prompt_show
+    return to_notebook(page.source, around, address, commit, loads, prompt)
 
 
 def _loads(book: Book, page: Page, site: str) -> dict[str, dict[str, tuple[str, str]]]:

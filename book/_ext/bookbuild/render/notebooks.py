@@ -15,16 +15,31 @@ INSTALL = """\
 import importlib.metadata
 import importlib.util
 import pathlib
+import re
+import subprocess
+import sys
 import tempfile
 
 if importlib.util.find_spec("dlbook") is None:
-    installed = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
-    installed.write_text("\\n".join(sorted({{
-        f"{{package.metadata['Name']}}=={{package.version}}"
-        for package in importlib.metadata.distributions()
-    }})))
-    %pip install --quiet --constraint {{installed}} "dlbook @ git+{repository}@{commit}"
+    installed = {{}}
+    for package in importlib.metadata.distributions():  # the first of a name is what is imported
+        said = package.metadata or {{}}
+        name, version = said.get("Name") or "", said.get("Version") or ""
+        if name and re.fullmatch(r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?", version):
+            normalized = re.sub("[-_.]+", "-", name).lower()
+            installed.setdefault(normalized, f"{{name}}=={{version}}")
+    constraints = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
+    constraints.write_text("\\n".join(sorted(installed.values())))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints]
+    told = subprocess.run(
+        [*pip, "dlbook @ git+{repository}@{commit}"], capture_output=True, text=True
+    )
+    if told.returncode:
+        raise RuntimeError(f"pip could not install the book's package:\\n{{told.stderr}}")
+    importlib.invalidate_caches()
 """
+# What the site folds.
+FOLDED = {"hide-cell", "hide-input"}
 HAND_ON = """
 
 # Where files lie that other pages hand on to this one, with their checksums.
@@ -40,6 +55,7 @@ def to_notebook(
     repository: str | None,
     commit: str,
     loads: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
+    prompt: str = "Show the code",
 ) -> nbformat.NotebookNode:
     """Return a chapter as a notebook without outputs.
 
@@ -49,18 +65,19 @@ def to_notebook(
         repository: address that git can fetch the repository from; without it, nothing is installed.
         commit: what to install.
         loads: page → name → address and SHA-256 of the files that `dlbook.pages.load` should find.
+        prompt: what a folded cell says that has no text of its own.
 
     Raises:
         NoPlainFormError: the prose has markup without a plain form.
     """
     notebook = jupytext.reads(text, fmt="md:myst")
-    defined = definitions(text)
+    defined = definitions(text, around)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = plain_markdown(cell.source, around, defined)
             cell.metadata = {}
         else:
-            _prepare_code(cell)
+            _prepare_code(cell, prompt)
     notebook.cells = [cell for cell in notebook.cells if cell.source]  # a label alone leaves nothing
     if repository:
         install = INSTALL.format(repository=repository, commit=commit).rstrip()
@@ -81,11 +98,11 @@ def to_notebook(
     return notebook
 
 
-def _prepare_code(cell: nbformat.NotebookNode) -> None:
-    """Fold hidden cells in JupyterLab's and in Colab's way, and drop what only the site reads."""
-    hidden = "hide-cell" in cell.metadata.get("tags", [])
-    prompt = cell.metadata.get("mystnb", {}).get("code_prompt_show", "Show the code")
+def _prepare_code(cell: nbformat.NotebookNode, prompt: str) -> None:
+    """Fold what the site folds, in JupyterLab's and in Colab's way, and drop what only the site reads."""
+    folded = FOLDED & set(cell.metadata.get("tags", []))
+    prompt = cell.metadata.get("mystnb", {}).get("code_prompt_show", prompt)
     cell.metadata = {}
-    if hidden:
+    if folded:
         cell.source = f"# @title {prompt}\n{cell.source.lstrip()}"
         cell.metadata = {"cellView": "form", "jupyter": {"source_hidden": True}}

@@ -25,8 +25,6 @@ from bookbuild.render import roles
 from bookbuild.render.roles import children
 from bookbuild.render.surroundings import Surroundings
 
-# As in _config.yml.
-EXTENSIONS = {"amsmath", "colon_fence", "deflist", "dollarmath", "linkify", "substitution"}
 HEAD = re.compile(r"\{(?P<name>[^{}\s]+)\}\s*(?P<argument>.*)")
 OPTION = re.compile(r"\s*:(?P<key>[\w-]+):(?P<value>.*)")
 ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.DOTALL)
@@ -47,16 +45,16 @@ def plain_markdown(text: str, around: Surroundings, defined: Mapping[str, Any] |
     return _plain(text, {**(defined or {}), "around": around, "quoted": False})
 
 
-def definitions(text: str) -> dict[str, Any]:
+def definitions(text: str, around: Surroundings) -> dict[str, Any]:
     """Return the targets of links and the footnotes that a page defines, for all its parts."""
     found: dict[str, Any] = {}
-    _parser().parse(text, found)
+    _parser(around.myst).parse(text, found)
     return found
 
 
 @functools.cache
-def _parser() -> MarkdownIt:
-    parser = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
+def _parser(extensions: tuple[str, ...]) -> MarkdownIt:
+    parser = create_md_parser(MdParserConfig(enable_extensions=set(extensions)), RendererHTML)
     parser.disable("front_matter")  # a part of a page may begin with a line
     parser.options["parser_extension"] = [
         SimpleNamespace(RENDERERS=RENDERERS, POSTPROCESSORS=roles.POSTPROCESSORS)
@@ -66,11 +64,11 @@ def _parser() -> MarkdownIt:
 
 
 def _plain(text: str, env: dict[str, Any]) -> str:
-    return _written(_parser().parse(f"{text.rstrip()}\n", env), env)
+    return _written(_parser(env["around"].myst).parse(f"{text.rstrip()}\n", env), env)
 
 
 def _plain_line(text: str, env: dict[str, Any]) -> str:
-    return _written(_parser().parseInline(text, env), env)
+    return _written(_parser(env["around"].myst).parseInline(text, env), env)
 
 
 def _written(tokens: Sequence[Token], env: dict[str, Any]) -> str:
@@ -78,7 +76,8 @@ def _written(tokens: Sequence[Token], env: dict[str, Any]) -> str:
     for node in tree.walk():
         if node.type not in RENDERERS and node.type not in DEFAULT_RENDERERS:
             raise env["around"].refuse(f"the {node.type} {node.content} has no plain form")
-    return MDRenderer().render_tree(tree, _parser().options, env, finalize=False)
+    options = _parser(env["around"].myst).options
+    return MDRenderer().render_tree(tree, options, env, finalize=False)
 
 
 def _lines(node: RenderTreeNode, context: RenderContext) -> str:

@@ -34,6 +34,7 @@ class Surroundings:
         number: text of a result in the prose, such as ``accuracy:.1%`` or ``cnn/two::accuracy``.
         provenance: text of what the build knows of the chapter, such as ``minutes:.1f``. As `number`, it
             raises a LookupError for what is not there, and a ValueError for what cannot be so written.
+        myst: the extensions of MyST that the book uses.
         references: citation key → ``(label, entry)`` in Markdown, the label as in ``Rose, 1999``.
         titles: page → its title.
         places: label → where it leads to; an equation's label with ``equation-`` before it.
@@ -44,6 +45,7 @@ class Surroundings:
     site: str
     number: Callable[[str], str]
     provenance: Callable[[str], str]
+    myst: tuple[str, ...]
     references: Mapping[str, tuple[str, str]]
     titles: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
