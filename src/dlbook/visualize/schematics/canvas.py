@@ -1,6 +1,7 @@
 """A sheet to draw schematics on: boxes, arrows, units, feature maps, grids of numbers; in inches."""
 
 from collections.abc import Container
+from functools import cache
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -23,6 +24,7 @@ def pale(color: str, share: float = 0.2) -> tuple[float, float, float]:
     return red, green, blue
 
 
+@cache
 def text_width(text: str, size: float = NORMAL) -> float:
     """Return the width of the text's longest line in inches; ``size`` in points."""
     lines = [line for line in text.split("\n") if line.strip()]

@@ -41,6 +41,8 @@ def sliding_filter(
             have no room.
     """
     pixels, weights = _matrix("image", image), _matrix("kernel", kernel)
+    if padding < 0:
+        raise ValueError(f"padding must be 0 or more, not {padding}")
     padded = np.pad(pixels, padding)
     if any(k > n for k, n in zip(weights.shape, padded.shape, strict=True)):
         raise ValueError(f"the kernel {weights.shape} is larger than the padded image {padded.shape}")
@@ -104,7 +106,7 @@ def _in_a_row(
     tall = max(map(len, grids.values())) * cell
     canvas = Canvas(width, bottom + tall + 0.36)
     middle, x = bottom + tall / 2, EDGE + (free - columns * cell) / 2
-    corners = []
+    corners: list[tuple[float, float]] = []
     for (title, texts), fill in zip(grids.items(), fills, strict=True):
         across, top = len(texts[0]) * cell, middle + len(texts) * cell / 2
         canvas.grid(texts, x, top, cell, fill, () if corners else faint, size)
