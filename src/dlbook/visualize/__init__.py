@@ -86,7 +86,7 @@ def image_grid(
         raise ValueError(f"expected images (N, 1 or 3, H, W) with N ≥ 1, not {tuple(images.shape)}")
     if titles and len(titles) != len(images):
         raise ValueError(f"{len(images)} images, but {len(titles)} titles")
-    pixels, options = _displayable(images, signed)
+    pixels, options = displayable(images.detach().cpu().numpy(), signed)
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
     height = rows * (size + 0.27 * (1 + titles[0].count("\n") if titles else 0.2))
@@ -101,9 +101,13 @@ def image_grid(
     return figure
 
 
-def _displayable(images: Tensor, signed: bool) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the pixels as matplotlib wants them, and the options that put all on one scale."""
-    pixels = images.detach().cpu().numpy()
+def displayable(pixels: np.ndarray, signed: bool = False) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return images as matplotlib's `imshow` wants them, and the options that put all on one scale.
+
+    Args:
+        pixels: (N, C, H, W), C = 1 or 3; uint8, or floats on any scale.
+        signed: as for `image_grid`.
+    """
     if signed:
         limit = np.abs(pixels).max() or 1.0
         return pixels[:, 0], {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}

@@ -112,10 +112,7 @@ def _grid(count: int, columns: int, width: float, height: float) -> tuple[Figure
     """Return a figure of at least ``count`` axes in the book's style, and that many of them."""
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    figure, axes = subplots(rows * columns, width=columns * width, height=rows * height)
-    grid = figure.add_gridspec(rows, columns)
-    for index, ax in enumerate(axes):
-        ax.set_subplotspec(grid[index // columns, index % columns])
+    figure, axes = subplots(columns, columns * width, rows * height, rows)
     for ax in axes[count:]:
         ax.remove()
     return figure, axes[:count]

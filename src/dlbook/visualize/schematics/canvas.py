@@ -10,7 +10,7 @@ from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from dlbook.visualize import BLUE, GRAY, ORANGE, subplots
+from dlbook.visualize import BLUE, GRAY, ORANGE, displayable, subplots
 
 SMALLEST, SMALL, NORMAL = 9.0, 11.0, 12.0  # font sizes, in points
 EDGE = 0.12  # inches that stay free at the edge of a sheet
@@ -41,24 +41,17 @@ def array_of(values: ArrayLike | Tensor) -> np.ndarray:
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
-def pixels_of(image: ArrayLike | Tensor) -> np.ndarray:
-    """Return an image as matplotlib shows it.
-
-    Args:
-        image: (H, W), (1, H, W) or (3, H, W), on any scale.
+def planes_of(image: ArrayLike | Tensor) -> np.ndarray:
+    """Return an image, (H, W), (1, H, W) or (3, H, W), with its channels first.
 
     Raises:
         ValueError: it has another shape.
     """
     array = array_of(image)
-    if array.ndim == 3 and array.shape[0] in (1, 3):
-        array = array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)
-    elif array.ndim != 2:
+    planes = array[None] if array.ndim == 2 else array
+    if planes.ndim != 3 or planes.shape[0] not in (1, 3):
         raise ValueError(f"expected an image (H, W), (1, H, W) or (3, H, W), not {array.shape}")
-    if array.dtype == np.uint8:
-        return array
-    low, high = array.min(), array.max()
-    return (array - low) / max(high - low, 1e-12)
+    return planes
 
 
 class Canvas:
@@ -162,11 +155,10 @@ class Canvas:
         )
 
     def image(self, image: ArrayLike | Tensor, x: float, y: float, side: float) -> None:
-        """Show an image, (H, W) or (1 or 3, H, W), in a square around (x, y)."""
+        """Show an image, (H, W) or (1 or 3, H, W), on any scale, in a square around (x, y)."""
         box = (x - side / 2, x + side / 2, y - side / 2, y + side / 2)
-        pixels = pixels_of(image)
-        white = 255 if pixels.dtype == np.uint8 else 1
-        self.ax.imshow(pixels, cmap="gray", vmin=0, vmax=white, extent=box, aspect="auto", zorder=2)
+        (pixels,), options = displayable(planes_of(image)[None])
+        self.ax.imshow(pixels, extent=box, aspect="auto", zorder=2, **options)
         width, height = self.figure.get_size_inches()
         self.ax.set(xlim=(0, width), ylim=(0, height))
 

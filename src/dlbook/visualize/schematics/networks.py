@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -76,17 +77,12 @@ def network(
     columns = [_places(size, (low + high) / 2, step) for size in sizes]
     off = dropped or {}
     for layer in range(1, len(sizes)):
-        for end, y_end in enumerate(columns[layer]):
-            for start, y_start in enumerate(columns[layer - 1]):
-                if start in off.get(layer - 1, ()) or end in off.get(layer, ()):
-                    continue
-                chosen = highlight == (layer, end)
-                canvas.line(
-                    (xs[layer - 1], y_start),
-                    (xs[layer], y_end),
-                    ORANGE if chosen else "#b5b5b5",
-                    1.3 if chosen else 0.5,
-                )
+        for end, start in product(range(len(columns[layer])), range(len(columns[layer - 1]))):
+            if start in off.get(layer - 1, ()) or end in off.get(layer, ()):
+                continue
+            color, thick = (ORANGE, 1.3) if highlight == (layer, end) else ("#b5b5b5", 0.5)
+            ends = (xs[layer - 1], columns[layer - 1][start]), (xs[layer], columns[layer][end])
+            canvas.line(*ends, color, thick)
         if between:
             canvas.label((xs[layer - 1] + xs[layer]) / 2, high + above, between[layer - 1], SMALL, va="top")
     for layer, (x, size) in enumerate(zip(xs, sizes, strict=True)):
@@ -154,17 +150,16 @@ def layers(blocks: Sequence[Block], width: float = 7.0) -> Figure:
     room = width - 2 * EDGE
     rows: list[list[Block]] = [[]]
     for block in blocks:
-        needed = sum(_widths(block, largest))
-        if needed > room:
+        if _needed([block], largest) > room:
             raise ValueError(f"{block.operation!r} has no room in {width} inches: break it into lines")
-        if sum(sum(_widths(other, largest)) for other in rows[-1]) + needed > room:
+        if _needed([*rows[-1], block], largest) > room:
             rows.append([])
         rows[-1].append(block)
     extents = [[_extents(block, largest) for block in row] for row in rows]
     ups = [max(up for up, _ in row) for row in extents]
     downs = [max(down for _, down in row) for row in extents]
     canvas = Canvas(width, sum(ups) + sum(downs) + 0.2 * (len(rows) - 1) + 2 * EDGE)
-    spare = min((room - sum(sum(_widths(b, largest)) for b in row)) / len(row) for row in rows)
+    spare = min((room - _needed(row, largest)) / len(row) for row in rows)
     top = canvas.figure.get_size_inches()[1] - EDGE
     for row, up, down in zip(rows, ups, downs, strict=True):
         x = EDGE
@@ -191,6 +186,11 @@ def _widths(block: Block, largest: int) -> tuple[float, float]:
     side, sheets = _look(block, largest)
     body = max(stack_size(side, sheets), text_width(_shape(block), SMALL), text_width(block.label, SMALL))
     return (operation if block.operation else 0.0), body + 0.08
+
+
+def _needed(blocks: Sequence[Block], largest: int) -> float:
+    """Return how much room blocks need beside each other."""
+    return sum(sum(_widths(block, largest)) for block in blocks)
 
 
 def _reach(block: Block, largest: int) -> float:
