@@ -20,8 +20,6 @@ BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_to
 # The build's own command line; nothing of the user's PYTHONPATH goes before it.
 BOOKBUILD = PYTHONPATH="$(CURDIR)/book/_ext" $(BIN)/python -m bookbuild
 
-# The kernels and tools of .venv go before any that the user has installed elsewhere.
-export JUPYTER_PREFER_ENV_PATH := 1
 # What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2` hands to the build.
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)

@@ -158,8 +158,8 @@ class Executor:
         for needed in self.keys.needs(docname):
             outputs = self.book.pages[needed].outputs
             files = outputs.record.files if outputs else {}
-            lie = outputs.files if outputs else Path()
-            loads[needed] = {name: (str(lie / saved.file), saved.sha256) for name, saved in files.items()}
+            kept = outputs.files if outputs else Path()
+            loads[needed] = {name: (str(kept / saved.file), saved.sha256) for name, saved in files.items()}
         return PageRun(page, self.keys.notebook(docname), folder, loads)
 
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
@@ -170,7 +170,7 @@ class Executor:
             self.failures.append(failure)
             LOGGER.info("%s failed after %.1f s", docname, run.seconds)
             return
-        (run.artifacts / RECORD).write_text(run.record().to_json(), encoding="utf-8")
+        (run.artifacts / RECORD).write_text(run.record.to_json(), encoding="utf-8")
         self.cache.store(run.page.path, run.notebook, run.artifacts, run.seconds)
         self._recall(docname)
         if run.page.outputs:
@@ -189,7 +189,7 @@ class Executor:
     def _other_data(self, run: PageRun) -> Failure | None:
         """What the kernel loaded must be what the build saw, else a stand-in's numbers pass for real ones."""
         seen = run.page.fingerprint["data"]
-        for source in run.record().provenance.data:
+        for source in run.record.provenance.data:
             if source.is_standin != (seen.get(source.name) == "stand-in"):
                 said = (
                     f"it loaded {source.name} as: {source.description} The build saw: {seen.get(source.name)}"

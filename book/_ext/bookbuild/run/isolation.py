@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
@@ -33,6 +32,8 @@ def variables(settings: Path) -> dict[str, str]:
     Args:
         settings: an empty folder, for IPython's.
     """
+    import matplotlib  # only where a page is executed: the build's other commands start without it
+
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return (
         kept

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Never
 
@@ -63,7 +64,7 @@ class PageRun:
         loads: dict[str, dict[str, tuple[str, str]]],
     ) -> None:
         self.page, self.notebook = page, notebook
-        self.artifacts, self._settings, self._place_to_run = (
+        self.artifacts, self._settings, self._working_folder = (
             folder / part for part in ("artifacts", "settings", "run")
         )
         self.seconds = 0.0
@@ -80,7 +81,7 @@ class PageRun:
             timeout_func=self._cell_limit,
             record_timing=False,  # which would be part of the cells, and of the key
             on_cell_start=self._note_start,
-            resources={"metadata": {"path": str(self._place_to_run)}},
+            resources={"metadata": {"path": str(self._working_folder)}},
             kernel_manager_class=isolation.OwnKernelManager,
             extra_arguments=isolation.ARGUMENTS,
         )
@@ -93,7 +94,7 @@ class PageRun:
         """
         (self.artifacts / FILES).mkdir(parents=True)
         self._settings.mkdir()
-        self._place_to_run.mkdir()
+        self._working_folder.mkdir()
         environment = isolation.variables(self._settings) | self._variables
         if threads is not None:
             environment.setdefault("OMP_NUM_THREADS", str(threads))
@@ -112,8 +113,9 @@ class PageRun:
             self.seconds = time.monotonic() - self._begun
         return self._accept()
 
+    @cached_property
     def record(self) -> Record:
-        """Return what the page left behind beside its outputs."""
+        """What the page left behind beside its outputs, once it is executed."""
         said = (self.artifacts / RECORD).read_text(encoding="utf-8")
         return Record.from_json(said).took(self.seconds)
 
