@@ -7,11 +7,11 @@ from typing import NamedTuple
 import jupytext
 import pytest
 import yaml
+from bookbuild.render.notebooks import FOLDED
 from conftest import ROOT, chapter_paths
 
 MOST_WORDS = 2_800
 MOST_CODE = 250  # lines that are not folded
-FOLDED = {"hide-input", "hide-cell"}
 # Core pages that are longer, and have not yet given up what goes beyond to pages below them.
 UNDIVIDED = {
     "cnn/cifar-cnn",
@@ -69,6 +69,14 @@ def test_every_page_belongs_to_a_topic():
 def test_a_topic_says_what_goes_wrong(topic):
     texts = [path_of(page).read_text(encoding="utf-8") for page in (topic.core, *topic.deeper)]
     assert any("\n## What goes wrong" in text for text in texts)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.core)
+def test_a_core_page_has_exercises(topic):
+    """Also one that is not divided yet."""
+    text = path_of(topic.core).read_text(encoding="utf-8")
+    assert "\n## Exercises\n" in text
+    assert text.count("{admonition} Exercise") >= 3
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.core)

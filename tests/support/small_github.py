@@ -173,7 +173,7 @@ class Machine:
         elif action == "actions/download-artifact":
             shutil.copytree(self.github.artifacts[options["name"]], self.checkout / path, dirs_exist_ok=True)
         else:
-            raise NotImplementedError(action)
+            raise ValueError(f"a workflow uses {action}, which this rehearsal does not know")
         return True
 
     def keep(self, folder: Path, kept: dict[str, Path], name: str, hidden: bool) -> None:
