@@ -16,8 +16,6 @@ FOLDED = {"hide-input", "hide-cell"}
 UNDIVIDED = {
     "cnn/cifar-cnn",
     "cnn/edges-and-kernels",
-    "cnn/layer-visualization/convolution",
-    "cnn/layer-visualization/pooling",
     "cnn/linear-autoencoder",
     "cnn/mnist-mlp",
     "cnn/transfer-learning",
