@@ -74,9 +74,9 @@ def overlays(
 ) -> Figure:
     """Show images, and below each its maps, laid over the image in gray.
 
-    Maps are enlarged to the image, bilinearly; beyond the outermost centers, the values there go on. Each is on
-    its own scale, from minus to plus its largest
-    absolute value: blue below zero, red above, and the more opaque, the further from zero.
+    Maps are enlarged to the image, bilinearly; beyond the outermost centers, the values there go on. Each
+    is on its own scale, from minus to plus its largest absolute value: blue below zero, red above, and the
+    more opaque, the further from zero.
 
     Args:
         images: (N, 3, H, W) uint8.
