@@ -15,11 +15,9 @@ FOLDED = {"hide-input", "hide-cell"}
 # Core pages that are longer, and have not yet given up what goes beyond to pages below them.
 UNDIVIDED = {
     "cnn/cifar-cnn",
-    "cnn/edges-and-kernels",
     "cnn/linear-autoencoder",
     "cnn/mnist-mlp",
     "cnn/transfer-learning",
-    "cnn/weight-initialization",
 }
 
 
