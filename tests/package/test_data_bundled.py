@@ -22,6 +22,18 @@ def test_gray_is_the_usual_mixture_of_the_colors():
     assert (bundled.grayscale("camera") == skimage.data.camera()).all()
 
 
+def test_color_is_as_the_package_has_it_and_becomes_its_gray():
+    pixels = bundled.color("cat")
+    assert (pixels == skimage.data.chelsea()).all()
+    mixture = pixels @ np.array([0.299, 0.587, 0.114])
+    assert abs(bundled.grayscale("cat") - mixture).max() <= 0.51
+
+
+def test_a_gray_photograph_has_no_color():
+    with pytest.raises(DataError, match="coins"):
+        bundled.color("coins")
+
+
 def test_the_provenance_knows_every_pixel_and_credits_everyone():
     photographs = {name: bundled.grayscale(name) for name in ("coins", "china")}
     source = bundled.source(photographs)

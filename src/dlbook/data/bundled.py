@@ -26,6 +26,24 @@ _CREDITS = {
 NAMES = tuple(_CREDITS)
 
 
+def color(name: str) -> NDArray[np.uint8]:
+    """Return a photograph in color.
+
+    Args:
+        name: one of `NAMES`, but for those that their packages carry in gray.
+
+    Returns:
+        (H, W, 3) uint8, red, green and blue from 0 to 255.
+
+    Raises:
+        DataError: the name is unknown, or the photograph is gray.
+    """
+    image = _pixels(name)
+    if image.ndim == 2:
+        raise DataError(f"the photograph {name!r} is gray: take `grayscale`, or another one")
+    return image
+
+
 def grayscale(name: str) -> NDArray[np.uint8]:
     """Return a photograph as gray levels.
 
@@ -38,18 +56,23 @@ def grayscale(name: str) -> NDArray[np.uint8]:
     Raises:
         DataError: the name is unknown.
     """
+    image = _pixels(name)
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+
+
+def _pixels(name: str) -> NDArray[np.uint8]:
+    """Return a photograph as its package has it: (H, W) or (H, W, 3)."""
     if name not in _CREDITS:
         raise DataError(f"unknown photograph {name!r}: there are {', '.join(NAMES)}")
     package, file, _, _ = _CREDITS[name]
-    image = getattr(skimage.data, file)() if package == "scikit-image" else load_sample_image(file)
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+    return getattr(skimage.data, file)() if package == "scikit-image" else load_sample_image(file)
 
 
 def source(photographs: Mapping[str, NDArray[np.uint8]]) -> Source:
     """Return the provenance of results that were measured on these photographs, and note it.
 
     Args:
-        photographs: name → pixels, as `grayscale` gave them.
+        photographs: name → pixels, as `color` or `grayscale` gave them, or a part of them.
     """
     digest = hashlib.sha256()
     for name in sorted(photographs):
