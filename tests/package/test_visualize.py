@@ -58,11 +58,6 @@ def test_a_grid_refuses_what_it_cannot_show():
         visualize.image_grid(torch.zeros(2, 1, 4, 4), titles=["a"])
 
 
-def test_class_balance_draws_shares():
-    ax = classifiers.class_balance({"train": torch.tensor([0, 0, 1, 1]), "test": torch.tensor([1])}, "ab")
-    assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 0, 1])
-
-
 def test_learning_curves_draw_every_run_and_the_mean():
     runs = [
         History(seed, [], train_loss=[2.0, 1 + seed], validation_loss=[1, 1], validation_score=[0, 1])
@@ -86,6 +81,16 @@ def test_intervals_and_reliability_take_an_axes():
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
     assert classifiers.reliability({"net": logits}, torch.tensor([0, 1]), ax=right) is right
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["calibrated", "net"]
+
+
+def test_a_reliability_diagram_has_the_interval_of_each_bin():
+    # Ten answers given with 60%, of which six are right: by the tables of the Wilson interval, 0.313 to 0.832.
+    logits = torch.tensor([[0.6, 0.4]] * 10).log()
+    ax = classifiers.reliability({"net": logits}, torch.tensor([0] * 6 + [1] * 4))
+    lines, _ = ax.collections
+    [(low, high)] = lines.get_segments()
+    assert low.tolist() == pytest.approx([0.6, 0.313], abs=5e-4)
+    assert high.tolist() == pytest.approx([0.6, 0.832], abs=5e-4)
 
 
 def test_a_table_is_markdown():

@@ -16,7 +16,6 @@ MOST_CODE = 250  # lines that are not folded
 UNDIVIDED = {
     "cnn/cifar-cnn",
     "cnn/linear-autoencoder",
-    "cnn/mnist-mlp",
     "cnn/transfer-learning",
 }
 

@@ -7,36 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
+from scipy.stats import binomtest
 from torch import Tensor
 
 from dlbook.metrics import calibration_curve
 from dlbook.training import History
-from dlbook.visualize import BLUE, GRAY, GREEN, ORANGE, PURPLE, axes_or_new, subplots
-
-
-def class_balance(splits: Mapping[str, Tensor], classes: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Draw each class's share in one or more splits, as grouped bars.
-
-    Args:
-        splits: name → labels (N,) int64.
-        classes: the name of each label.
-        ax: where to draw; a new figure without it.
-    """
-    ax = axes_or_new(ax)
-    width = 0.8 / len(splits)
-    for number, ((name, labels), color) in enumerate(
-        zip(splits.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False)
-    ):
-        shares = np.bincount(labels.cpu(), minlength=len(classes)) / len(labels)
-        places = np.arange(len(classes)) + (number - (len(splits) - 1) / 2) * width
-        ax.bar(places, shares, width, color=color, label=name)
-    ax.axhline(1 / len(classes), color=GRAY, linewidth=1, linestyle="--", label="balanced")
-    ax.set_xticks(range(len(classes)), classes)
-    ax.grid(axis="x", visible=False)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="class", ylabel="share of the split")
-    ax.legend(ncols=len(splits) + 1, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
-    return ax
+from dlbook.visualize import BLUE, GRAY, GREEN, ORANGE, axes_or_new, subplots
 
 
 def learning_curves(histories: Sequence[History]) -> Figure:
@@ -81,7 +57,7 @@ def confusion(matrix: ArrayLike, classes: Sequence[str], ax: Axes | None = None)
     for (row, column), count in np.ndenumerate(counts):
         shade = "white" if mistakes[row, column] > threshold else "black"
         color = shade if count else GRAY
-        ax.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=8)
+        ax.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), classes)
     ax.grid(visible=False)
@@ -91,7 +67,9 @@ def confusion(matrix: ArrayLike, classes: Sequence[str], ax: Axes | None = None)
 
 
 def reliability(models: Mapping[str, Tensor], labels: Tensor, ax: Axes | None = None) -> Axes:
-    """Draw accuracy against confidence; a calibrated model lies on the diagonal.
+    """Draw accuracy against confidence, with the 95% interval of each bin (Wilson, 1927).
+
+    A calibrated model lies on the diagonal, and about one interval in twenty misses it by chance.
 
     Args:
         models: name → logits (N, K).
@@ -102,7 +80,13 @@ def reliability(models: Mapping[str, Tensor], labels: Tensor, ax: Axes | None = 
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="calibrated")
     for (name, logits), color in zip(models.items(), (ORANGE, BLUE, GREEN), strict=False):
         curve = calibration_curve(logits, labels)
-        ax.plot(curve["confidence"], curve["accuracy"], color=color, alpha=0.8)
+        totals = (curve["share"] * len(labels)).round().int().tolist()
+        hits = (curve["accuracy"] * curve["share"] * len(labels)).round().int().tolist()
+        bounds = [
+            binomtest(hit, total).proportion_ci(method="wilson")
+            for hit, total in zip(hits, totals, strict=True)
+        ]
+        ax.vlines(curve["confidence"], *zip(*bounds, strict=True), color=color, linewidth=1.2)
         ax.scatter(
             curve["confidence"],
             curve["accuracy"],
@@ -111,6 +95,8 @@ def reliability(models: Mapping[str, Tensor], labels: Tensor, ax: Axes | None = 
             label=name,
             alpha=0.8,
         )
-    ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.05), aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
     ax.legend(loc="upper left", frameon=False)
     return ax
