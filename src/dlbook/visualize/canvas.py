@@ -1,0 +1,174 @@
+"""A sheet to draw schematics on: boxes, arrows, units, feature maps and grids of numbers, measured in inches."""
+
+from collections.abc import Container
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
+from matplotlib.textpath import TextPath
+from numpy.typing import ArrayLike
+
+from dlbook.visualize import BLUE, GRAY, ORANGE, subplots
+
+SMALLEST, SMALL, NORMAL = 9.0, 10.0, 11.0  # font sizes, in points
+_SHEET = 0.055  # inches between two sheets of a stack
+_INK = "#222222"
+
+
+def pale(color: str, share: float = 0.2) -> tuple[float, float, float]:
+    """Return that color mixed with white; ``share`` is the color's part, 0 to 1."""
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(color))
+    return red, green, blue
+
+
+def text_width(text: str, size: float = NORMAL) -> float:
+    """Return the width of the text's longest line in inches; ``size`` in points."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return max((TextPath((0, 0), line, size=size).get_extents().x1 / 72 for line in lines), default=0.0)
+
+
+def text_height(text: str, size: float = NORMAL) -> float:
+    """Return the height of the text's lines in inches."""
+    return (1 + text.count("\n")) * size * 1.25 / 72 if text else 0.0
+
+
+def pixels_of(image: ArrayLike) -> np.ndarray:
+    """Return an image as matplotlib shows it.
+
+    Args:
+        image: (H, W), (1, H, W) or (3, H, W), on any scale.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)
+    elif array.ndim != 2:
+        raise ValueError(f"expected an image (H, W), (1, H, W) or (3, H, W), not {array.shape}")
+    if array.dtype == np.uint8:
+        return array
+    low, high = array.min(), array.max()
+    return (array - low) / max(high - low, 1e-12)
+
+
+class Canvas:
+    """A white sheet without axes; the origin is at the lower left, and all lengths are inches.
+
+    Args:
+        width: of the sheet.
+        height: likewise.
+    """
+
+    def __init__(self, width: float = 7.0, height: float = 3.0) -> None:
+        self.figure, (self.ax,) = subplots(width=width, height=height)
+        self.figure.set_layout_engine("none")
+        self.ax.set_position((0, 0, 1, 1))
+        self.ax.set(xlim=(0, width), ylim=(0, height))
+        self.ax.axis("off")
+
+    def label(
+        self, x: float, y: float, text: str, size: float = NORMAL, color: str = _INK, ha: str = "center",
+        va: str = "center", weight: str = "normal",
+    ) -> None:  # fmt: skip
+        """Write a text at a point; ``size`` in points, never below `SMALLEST`."""
+        size = max(size, SMALLEST)
+        self.ax.text(x, y, text, fontsize=size, color=color, ha=ha, va=va, weight=weight, linespacing=1.2)
+
+    def box(
+        self, x: float, y: float, width: float, height: float, text: str = "", color: str = BLUE,
+        size: float = NORMAL, hatch: str = "",
+    ) -> None:  # fmt: skip
+        """Draw a rounded box with its text; (x, y) is its center."""
+        corner = min(0.08, width / 3, height / 3)
+        patch = FancyBboxPatch(
+            (x - width / 2 + corner, y - height / 2 + corner), width - 2 * corner, height - 2 * corner,
+            boxstyle=f"round,pad={corner}", facecolor=pale(color), edgecolor=color, linewidth=1.2, zorder=2,
+        )  # fmt: skip
+        self.ax.add_patch(patch)
+        if hatch:
+            patch.set(hatch=hatch, edgecolor=pale(color, 0.5))
+        self.label(x, y, text, size)
+
+    def arrow(self, start: tuple[float, float], end: tuple[float, float], color: str = GRAY) -> None:
+        """Draw a thin arrow."""
+        self.ax.add_patch(
+            FancyArrowPatch(
+                start, end, arrowstyle="-|>", mutation_scale=9, color=color, linewidth=1.1,
+                shrinkA=0, shrinkB=0, zorder=3,
+            )  # fmt: skip
+        )
+
+    def line(
+        self, start: tuple[float, float], end: tuple[float, float], color: str = GRAY, width: float = 0.5
+    ) -> None:
+        """Draw a line; ``width`` in points."""
+        self.ax.plot([start[0], end[0]], [start[1], end[1]], color=color, linewidth=width, zorder=1)
+
+    def unit(self, x: float, y: float, radius: float, color: str = BLUE, off: bool = False) -> None:
+        """Draw a unit of a layer as a circle; one that is off is white and dashed."""
+        face, line = ("white", "--") if off else (pale(color), "-")
+        edge = GRAY if off else color
+        self.ax.add_patch(
+            Circle((x, y), radius, facecolor=face, edgecolor=edge, linestyle=line, linewidth=1.2, zorder=2)
+        )
+
+    def polygon(self, points: list[tuple[float, float]], color: str = BLUE) -> None:
+        """Fill a polygon."""
+        self.ax.add_patch(
+            Polygon(points, facecolor=pale(color), edgecolor=color, linewidth=1.2, joinstyle="round", zorder=2)
+        )
+
+    def image(self, image: ArrayLike, x: float, y: float, side: float) -> None:
+        """Show an image, (H, W) or (1 or 3, H, W), in a square around (x, y)."""
+        box = (x - side / 2, x + side / 2, y - side / 2, y + side / 2)
+        self.ax.imshow(pixels_of(image), cmap="gray", extent=box, aspect="auto", zorder=2)
+        width, height = self.figure.get_size_inches()
+        self.ax.set(xlim=(0, width), ylim=(0, height))
+
+    def stack(self, x: float, y: float, side: float, sheets: int, color: str = BLUE) -> None:
+        """Draw feature maps as sheets that lie behind each other; (x, y) is the center of the stack."""
+        reach = (sheets - 1) * _SHEET
+        for sheet in range(sheets):
+            left = x - (side + reach) / 2 + reach - sheet * _SHEET
+            low = y - (side + reach) / 2 + reach - sheet * _SHEET
+            self.ax.add_patch(
+                Rectangle((left, low), side, side, facecolor=pale(color), edgecolor=color, zorder=2)
+            )
+
+    def grid(
+        self, texts: list[list[str]], left: float, top: float, cell: float, colors: dict[tuple[int, int], str],
+        faint: Container[tuple[int, int]] = (), size: float = NORMAL,
+    ) -> None:  # fmt: skip
+        """Draw a grid of cells with a text in each.
+
+        Args:
+            texts: for each row, one for each column.
+            left: edge of the grid.
+            top: likewise.
+            cell: side of a cell.
+            colors: (row, column) → color of that cell, drawn pale; the others are white.
+            faint: cells whose text is gray.
+            size: of the texts, in points.
+        """
+        for row, cells in enumerate(texts):
+            for column, text in enumerate(cells):
+                place = (row, column)
+                face = pale(colors[place], 0.3) if place in colors else "white"
+                corner = (left + column * cell, top - (row + 1) * cell)
+                self.ax.add_patch(
+                    Rectangle(corner, cell, cell, facecolor=face, edgecolor="#bbbbbb", linewidth=0.8, zorder=2)
+                )
+                ink = GRAY if place in faint else _INK
+                self.label(corner[0] + cell / 2, corner[1] + cell / 2, text, size, ink)
+
+    def frame(self, left: float, top: float, width: float, height: float, color: str = ORANGE) -> None:
+        """Draw a thick frame, such as around the window of a filter."""
+        self.ax.add_patch(
+            Rectangle((left, top - height), width, height, fill=False, edgecolor=color, linewidth=2.2, zorder=4)
+        )
+
+
+def stack_size(side: float, sheets: int) -> float:
+    """Return the width, and height, of a stack of feature maps."""
+    return side + (sheets - 1) * _SHEET
