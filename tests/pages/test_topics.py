@@ -18,7 +18,6 @@ UNDIVIDED = {
     "cnn/edges-and-kernels",
     "cnn/layer-visualization/convolution",
     "cnn/layer-visualization/pooling",
-    "cnn/linear-autoencoder",
     "cnn/mnist-mlp",
     "cnn/transfer-learning",
     "cnn/weight-initialization",
