@@ -91,7 +91,7 @@ list-changes: $(READY) ## say which pages the last commit changed, and which cha
 	$(BOOKBUILD) changes
 
 rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
-	$(BOOKBUILD) rehearse $(NOTEBOOKS)
+	$(BOOKBUILD) rehearse $(if $(UNTIDY),--untidy) $(NOTEBOOKS)
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck

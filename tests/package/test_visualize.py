@@ -88,6 +88,9 @@ def test_a_table_is_markdown():
         "| 0 | 0.5000 | 1,000 |",
         "| 1 | 0.2500 | 2 |",
     ]
+    words = {"filter": ["3×3 Sobel", "none"], "size": ["-1.5 kB", "± 0.2%"], "kind": ["a", "1"]}
+    marks = repr(visualize.Table(words)).splitlines()[1]
+    assert marks == "| :-- | --: | :-- |"
     with pytest.raises(ValueError, match="length"):
         visualize.Table({"a": ["1"], "b": ["1", "2"]})
 

@@ -40,7 +40,7 @@ def _verify(book: Book, chosen: argparse.Namespace) -> int:
 
 
 def _rehearse(book: Book, chosen: argparse.Namespace) -> int:
-    return notebooks.rehearse_all(book, chosen.notebook)
+    return notebooks.rehearse_all(book, chosen.notebook, chosen.untidy)
 
 
 def _changes(book: Book, chosen: argparse.Namespace) -> int:
@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     command("verify", _verify, "say what is wrong with the built site")
     rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")
     rehearsing.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all of them")
+    rehearsing.add_argument("--untidy", action="store_true", help="where packages have broken metadata")
     command("changes", _changes, "say which pages the last commit changed, and which were executed anew")
     return top
 

@@ -4,6 +4,7 @@ In a notebook, end the cell's last line with a semicolon: the figure appears by 
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from torch import Tensor
 # Colors that people with color-blindness can tell apart (Okabe & Ito, 2008).
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 
+# A cell of a table that counts as a number: one may have a unit behind it, but no word.
+_NUMBER = re.compile(r"[-+−±≈<>≤≥ ]*[\d.–](?!.*[^\W\d_]{3})")
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 144,
     "figure.constrained_layout.use": True,
@@ -131,6 +134,8 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], ax: Axes | None = 
 class Table:
     """A table that a notebook shows as one, and a terminal as Markdown.
 
+    Numbers stand at the right of their column, words at the left.
+
     Args:
         columns: header → cells, all of one length; floats of an array or tensor are shown with four decimals.
 
@@ -144,7 +149,8 @@ class Table:
         self.columns = {name: [_cell_text(cell) for cell in cells] for name, cells in columns.items()}
 
     def _repr_markdown_(self) -> str:
-        rows = [list(self.columns), ["--:"] * len(self.columns)]
+        marks = ["--:" if all(map(_NUMBER.match, cells)) else ":--" for cells in self.columns.values()]
+        rows = [list(self.columns), marks]
         rows += [list(row) for row in zip(*self.columns.values(), strict=True)]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

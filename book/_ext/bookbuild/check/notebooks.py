@@ -64,18 +64,34 @@ def new_environment(folder: Path, root: Path) -> Path:
     return folder / "bin"
 
 
+def make_untidy(programs: Path) -> None:
+    """Leave in an environment what is found on Colab: a package twice, and packages with broken metadata."""
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    first = Path(run(programs / "python", "-c", ask).strip())
+    second = first.parent / "dist-packages"
+    (first / "second.pth").write_text(f"{second}\n")
+    for folder, said in {
+        second / "numpy-1.0.dist-info": "Name: numpy\nVersion: 1.0\n",
+        first / "unversioned-1.16.0.dist-info": "Name: unversioned\nVersion: 1.16.0-unknown\n",
+        first / "nameless-1.0.dist-info": "",
+    }.items():
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{said}")
+
+
 def packages(programs: Path) -> set[str]:
     """Return what is installed, as ``name==version`` or ``name @ origin``."""
     return set(run(programs / "pip", "freeze", "--all").splitlines())
 
 
-def rehearse(notebook: Path, scratch: Path, root: Path) -> str:
+def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
     """Run one notebook in an environment of its own, and say how that went.
 
     Args:
         notebook: as the build wrote it.
         root: the checkout, with the lock files.
         scratch: an empty folder for the environment and the outputs.
+        untidy: whether the environment is one that has been used for long.
 
     Raises:
         RehearsalError: the notebook installs nothing, fails, or changes what was there.
@@ -86,6 +102,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path) -> str:
             f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book"
         )
     programs = new_environment(scratch / "environment", root)
+    if untidy:
+        make_untidy(programs)
     before = packages(programs)
     copy = scratch / notebook.name
     copy.write_bytes(notebook.read_bytes())
@@ -110,12 +128,13 @@ def rehearse(notebook: Path, scratch: Path, root: Path) -> str:
     return f"{notebook}: ran in {seconds:.0f} s; installed {added}; changed nothing that was there"
 
 
-def rehearse_all(book: Book, names: Sequence[str]) -> int:
+def rehearse_all(book: Book, names: Sequence[str], untidy: bool = False) -> int:
     """Rehearse notebooks, and say how each went; 1 if any is not as it should be.
 
     Args:
         book: built.
         names: such as ``cnn/mnist-mlp``; none means all that the build wrote.
+        untidy: whether in environments that have been used for long.
     """
     folder = book.build / "notebooks"
     paths = [folder / f"{name}.ipynb" for name in names] or sorted(folder.rglob("*.ipynb"))
@@ -127,7 +146,7 @@ def rehearse_all(book: Book, names: Sequence[str]) -> int:
     for path in paths:
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                print(rehearse(path, Path(scratch), book.root), flush=True)
+                print(rehearse(path, Path(scratch), book.root, untidy), flush=True)
             except RehearsalError as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed += 1

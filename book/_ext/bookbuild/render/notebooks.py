@@ -15,15 +15,28 @@ INSTALL = """\
 import importlib.metadata
 import importlib.util
 import pathlib
+import re
+import subprocess
+import sys
 import tempfile
 
 if importlib.util.find_spec("dlbook") is None:
-    installed = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
-    installed.write_text("\\n".join(sorted({{
-        f"{{package.metadata['Name']}}=={{package.version}}"
-        for package in importlib.metadata.distributions()
-    }})))
-    %pip install --quiet --constraint {{installed}} "dlbook @ git+{repository}@{commit}"
+    installed = {{}}
+    for package in importlib.metadata.distributions():  # the first of a name is what is imported
+        said = package.metadata or {{}}
+        name, version = said.get("Name") or "", said.get("Version") or ""
+        if name and re.fullmatch(r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?", version):
+            normalized = re.sub("[-_.]+", "-", name).lower()
+            installed.setdefault(normalized, f"{{name}}=={{version}}")
+    constraints = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
+    constraints.write_text("\\n".join(sorted(installed.values())))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints]
+    told = subprocess.run(
+        [*pip, "dlbook @ git+{repository}@{commit}"], capture_output=True, text=True
+    )
+    if told.returncode:
+        raise RuntimeError(f"pip could not install the book's package:\\n{{told.stderr}}")
+    importlib.invalidate_caches()
 """
 # What the site folds.
 FOLDED = {"hide-cell", "hide-input"}

@@ -152,20 +152,20 @@ class Executor:
         needed = ", ".join(sorted(self.keys.needs(docname)))
         return Failure(docname, "the first cell", f"it loads files of {needed}, which were not executed")
 
-    def _prepare(self, docname: str, artifacts: Path) -> PageRun:
+    def _prepare(self, docname: str, folder: Path) -> PageRun:
         page = self.book.pages[docname]
         loads = {}
         for needed in self.keys.needs(docname):
             outputs = self.book.pages[needed].outputs
             files = outputs.record.files if outputs else {}
-            folder = outputs.files if outputs else Path()
-            loads[needed] = {name: (str(folder / saved.file), saved.sha256) for name, saved in files.items()}
-        return PageRun(page, self.keys.notebook(docname), artifacts, loads)
+            lie = outputs.files if outputs else Path()
+            loads[needed] = {name: (str(lie / saved.file), saved.sha256) for name, saved in files.items()}
+        return PageRun(page, self.keys.notebook(docname), folder, loads)
 
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
         """Keep what a page left behind, unless it failed or the world changed under it."""
         docname = run.page.docname
-        failure = failure or self._changed_meanwhile(run.page)
+        failure = failure or self._changed_meanwhile(run.page) or self._other_data(run)
         if failure:
             self.failures.append(failure)
             LOGGER.info("%s failed after %.1f s", docname, run.seconds)
@@ -185,6 +185,17 @@ class Executor:
         if source == page.source and keys.fingerprint(docname) == self.keys.fingerprint(docname):
             return None
         return Failure(page.docname, "the run", "its code or data changed while it ran: build again")
+
+    def _other_data(self, run: PageRun) -> Failure | None:
+        """What the kernel loaded must be what the build saw, else a stand-in's numbers pass for real ones."""
+        seen = run.page.fingerprint["data"]
+        for source in run.record().provenance.data:
+            if source.is_standin != (seen.get(source.name) == "stand-in"):
+                said = (
+                    f"it loaded {source.name} as: {source.description} The build saw: {seen.get(source.name)}"
+                )
+                return Failure(run.page.docname, "the run", said)
+        return None
 
     def _objections(self) -> Iterator[Failure]:
         """Yield what keeps executed pages from being shown."""

@@ -17,6 +17,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from tqdm import tqdm
 
 from bookbuild.book import Page
+from bookbuild.run import isolation
 from bookbuild.run.cache import FILES, RECORD
 from dlbook import pages
 from dlbook.record import Record
@@ -50,7 +51,7 @@ class PageRun:
     Args:
         page: what to execute.
         notebook: the page with its fingerprint; its cells get outputs.
-        artifacts: an empty folder for the record and the files that the page saves.
+        folder: one that does not exist yet, to run in, and for the record and the files that the page saves.
         loads: page → name → path and SHA-256 of the files that this page loads.
     """
 
@@ -58,17 +59,20 @@ class PageRun:
         self,
         page: Page,
         notebook: nbformat.NotebookNode,
-        artifacts: Path,
+        folder: Path,
         loads: dict[str, dict[str, tuple[str, str]]],
     ) -> None:
-        self.page, self.notebook, self.artifacts = page, notebook, artifacts
+        self.page, self.notebook = page, notebook
+        self.artifacts, self._settings, self._place_to_run = (
+            folder / part for part in ("artifacts", "settings", "run")
+        )
         self.seconds = 0.0
         self._started: list[int] = []
         self._is_stopped = False
         self._begun = time.monotonic()
         self._variables = {
             "TQDM_DISABLE": os.environ.get("TQDM_DISABLE", "1"),  # no bar leaves a trace in a page
-            pages.SAVES: str(artifacts / FILES),
+            pages.SAVES: str(self.artifacts / FILES),
             pages.LOADS: json.dumps(loads),
         }
         self._client = NotebookClient(
@@ -76,7 +80,9 @@ class PageRun:
             timeout_func=self._cell_limit,
             record_timing=False,  # which would be part of the cells, and of the key
             on_cell_start=self._note_start,
-            resources={"metadata": {"path": str(page.path.parent)}},
+            resources={"metadata": {"path": str(self._place_to_run)}},
+            kernel_manager_class=isolation.OwnKernelManager,
+            extra_arguments=isolation.ARGUMENTS,
         )
 
     def execute(self, threads: int | None) -> Failure | None:
@@ -86,7 +92,9 @@ class PageRun:
             threads: for the kernel's computations; None leaves that to the libraries.
         """
         (self.artifacts / FILES).mkdir(parents=True)
-        environment = os.environ | self._variables
+        self._settings.mkdir()
+        self._place_to_run.mkdir()
+        environment = isolation.variables(self._settings) | self._variables
         if threads is not None:
             environment.setdefault("OMP_NUM_THREADS", str(threads))
         # What the build asks of the kernel behind the last cell.

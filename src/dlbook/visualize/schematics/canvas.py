@@ -1,16 +1,19 @@
-"""A sheet to draw schematics on: boxes, arrows, units, feature maps and grids of numbers, measured in inches."""
+"""A sheet to draw schematics on: boxes, arrows, units, feature maps, grids of numbers; in inches."""
 
 from collections.abc import Container
+from functools import cache
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from dlbook.visualize import BLUE, GRAY, ORANGE, subplots
 
-SMALLEST, SMALL, NORMAL = 9.0, 10.0, 11.0  # font sizes, in points
+SMALLEST, SMALL, NORMAL = 9.0, 11.0, 12.0  # font sizes, in points
+EDGE = 0.12  # inches that stay free at the edge of a sheet
 _SHEET = 0.055  # inches between two sheets of a stack
 _INK = "#222222"
 
@@ -21,6 +24,7 @@ def pale(color: str, share: float = 0.2) -> tuple[float, float, float]:
     return red, green, blue
 
 
+@cache
 def text_width(text: str, size: float = NORMAL) -> float:
     """Return the width of the text's longest line in inches; ``size`` in points."""
     lines = [line for line in text.split("\n") if line.strip()]
@@ -29,10 +33,15 @@ def text_width(text: str, size: float = NORMAL) -> float:
 
 def text_height(text: str, size: float = NORMAL) -> float:
     """Return the height of the text's lines in inches."""
-    return (1 + text.count("\n")) * size * 1.25 / 72 if text else 0.0
+    return (1 + text.count("\n")) * size * 1.2 / 72 if text else 0.0
 
 
-def pixels_of(image: ArrayLike) -> np.ndarray:
+def array_of(values: ArrayLike | Tensor) -> np.ndarray:
+    """Return the values as an array; a tensor may lie on any device, and belong to a graph."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def pixels_of(image: ArrayLike | Tensor) -> np.ndarray:
     """Return an image as matplotlib shows it.
 
     Args:
@@ -41,7 +50,7 @@ def pixels_of(image: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: it has another shape.
     """
-    array = np.asarray(image)
+    array = array_of(image)
     if array.ndim == 3 and array.shape[0] in (1, 3):
         array = array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)
     elif array.ndim != 2:
@@ -68,35 +77,66 @@ class Canvas:
         self.ax.axis("off")
 
     def label(
-        self, x: float, y: float, text: str, size: float = NORMAL, color: str = _INK, ha: str = "center",
-        va: str = "center", weight: str = "normal",
-    ) -> None:  # fmt: skip
-        """Write a text at a point; ``size`` in points, never below `SMALLEST`."""
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = NORMAL,
+        color: str = _INK,
+        ha: str = "center",
+        va: str = "center",
+        weight: str = "normal",
+    ) -> None:
+        """Write a text at a point; ``size`` in points, never below `SMALLEST`.
+
+        Texts at one height stand on one baseline, whether or not their letters reach below it.
+        """
         size = max(size, SMALLEST)
+        if va == "top":
+            y, va = y - (0.78 + 1.15 * text.count("\n")) * size / 72, "baseline"  # the last line's
+        elif va == "bottom":
+            y, va = y + 0.24 * size / 72, "baseline"
         self.ax.text(x, y, text, fontsize=size, color=color, ha=ha, va=va, weight=weight, linespacing=1.2)
 
     def box(
-        self, x: float, y: float, width: float, height: float, text: str = "", color: str = BLUE,
-        size: float = NORMAL, hatch: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        text: str = "",
+        color: str = BLUE,
+        size: float = NORMAL,
+    ) -> None:
         """Draw a rounded box with its text; (x, y) is its center."""
         corner = min(0.08, width / 3, height / 3)
         patch = FancyBboxPatch(
-            (x - width / 2 + corner, y - height / 2 + corner), width - 2 * corner, height - 2 * corner,
-            boxstyle=f"round,pad={corner}", facecolor=pale(color), edgecolor=color, linewidth=1.2, zorder=2,
-        )  # fmt: skip
+            (x - width / 2 + corner, y - height / 2 + corner),
+            width - 2 * corner,
+            height - 2 * corner,
+            boxstyle=f"round,pad={corner}",
+            facecolor=pale(color),
+            edgecolor=color,
+            linewidth=1.2,
+            zorder=2,
+        )
         self.ax.add_patch(patch)
-        if hatch:
-            patch.set(hatch=hatch, edgecolor=pale(color, 0.5))
         self.label(x, y, text, size)
 
     def arrow(self, start: tuple[float, float], end: tuple[float, float], color: str = GRAY) -> None:
         """Draw a thin arrow."""
         self.ax.add_patch(
             FancyArrowPatch(
-                start, end, arrowstyle="-|>", mutation_scale=9, color=color, linewidth=1.1,
-                shrinkA=0, shrinkB=0, zorder=3,
-            )  # fmt: skip
+                start,
+                end,
+                arrowstyle="-|>",
+                mutation_scale=9,
+                color=color,
+                linewidth=1.1,
+                shrinkA=0,
+                shrinkB=0,
+                zorder=3,
+            )
         )
 
     def line(
@@ -116,13 +156,17 @@ class Canvas:
     def polygon(self, points: list[tuple[float, float]], color: str = BLUE) -> None:
         """Fill a polygon."""
         self.ax.add_patch(
-            Polygon(points, facecolor=pale(color), edgecolor=color, linewidth=1.2, joinstyle="round", zorder=2)
+            Polygon(
+                points, facecolor=pale(color), edgecolor=color, linewidth=1.2, joinstyle="round", zorder=2
+            )
         )
 
-    def image(self, image: ArrayLike, x: float, y: float, side: float) -> None:
+    def image(self, image: ArrayLike | Tensor, x: float, y: float, side: float) -> None:
         """Show an image, (H, W) or (1 or 3, H, W), in a square around (x, y)."""
         box = (x - side / 2, x + side / 2, y - side / 2, y + side / 2)
-        self.ax.imshow(pixels_of(image), cmap="gray", extent=box, aspect="auto", zorder=2)
+        pixels = pixels_of(image)
+        white = 255 if pixels.dtype == np.uint8 else 1
+        self.ax.imshow(pixels, cmap="gray", vmin=0, vmax=white, extent=box, aspect="auto", zorder=2)
         width, height = self.figure.get_size_inches()
         self.ax.set(xlim=(0, width), ylim=(0, height))
 
@@ -137,9 +181,15 @@ class Canvas:
             )
 
     def grid(
-        self, texts: list[list[str]], left: float, top: float, cell: float, colors: dict[tuple[int, int], str],
-        faint: Container[tuple[int, int]] = (), size: float = NORMAL,
-    ) -> None:  # fmt: skip
+        self,
+        texts: list[list[str]],
+        left: float,
+        top: float,
+        cell: float,
+        colors: dict[tuple[int, int], str],
+        faint: Container[tuple[int, int]] = (),
+        size: float = NORMAL,
+    ) -> None:
         """Draw a grid of cells with a text in each.
 
         Args:
@@ -148,16 +198,19 @@ class Canvas:
             top: likewise.
             cell: side of a cell.
             colors: (row, column) → color of that cell, drawn pale; the others are white.
-            faint: cells whose text is gray.
+            faint: cells whose text is gray, and whose color is paler.
             size: of the texts, in points.
         """
         for row, cells in enumerate(texts):
             for column, text in enumerate(cells):
                 place = (row, column)
-                face = pale(colors[place], 0.3) if place in colors else "white"
+                share = 0.12 if place in faint else 0.3
+                face = pale(colors[place], share) if place in colors else "white"
                 corner = (left + column * cell, top - (row + 1) * cell)
                 self.ax.add_patch(
-                    Rectangle(corner, cell, cell, facecolor=face, edgecolor="#bbbbbb", linewidth=0.8, zorder=2)
+                    Rectangle(
+                        corner, cell, cell, facecolor=face, edgecolor="#bbbbbb", linewidth=0.8, zorder=2
+                    )
                 )
                 ink = GRAY if place in faint else _INK
                 self.label(corner[0] + cell / 2, corner[1] + cell / 2, text, size, ink)
@@ -165,7 +218,9 @@ class Canvas:
     def frame(self, left: float, top: float, width: float, height: float, color: str = ORANGE) -> None:
         """Draw a thick frame, such as around the window of a filter."""
         self.ax.add_patch(
-            Rectangle((left, top - height), width, height, fill=False, edgecolor=color, linewidth=2.2, zorder=4)
+            Rectangle(
+                (left, top - height), width, height, fill=False, edgecolor=color, linewidth=2.2, zorder=4
+            )
         )
 
 

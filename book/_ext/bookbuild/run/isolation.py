@@ -1,0 +1,50 @@
+"""Kernels that see nothing of the user's own settings: what a page shows depends on its key alone."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import default
+
+import dlbook
+
+# What a user may have set for other work, and no key knows: it would change numbers, figures or formats.
+FOREIGN = ("PYTHON", "IPYTHON", "MATPLOTLIB", "MPL")
+# Folders that a user may name from where the build was started; a kernel starts elsewhere.
+FOLDERS = ("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+# A file beside a page is no module, and no warning is owed on a connection that only this machine sees.
+ARGUMENTS = ["--InteractiveShellApp.ignore_cwd=True", "--IPKernelApp.log_level=ERROR"]
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts the interpreter that the build runs on, whatever kernels are installed on this machine."""
+
+    @default("kernel_spec_manager")
+    def _own_kernel(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
+
+
+def variables(settings: Path) -> dict[str, str]:
+    """Return the environment's variables for a kernel; it imports the `dlbook` that the build sees.
+
+    Args:
+        settings: an empty folder, for IPython's.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return (
+        kept
+        | _resolved(kept)
+        | {
+            "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
+            "PYTHONNOUSERSITE": "1",
+            "IPYTHONDIR": str(settings),
+            "MATPLOTLIBRC": matplotlib.get_data_path() + "/matplotlibrc",
+        }
+    )
+
+
+def _resolved(kept: Mapping[str, str]) -> dict[str, str]:
+    return {name: str(Path(kept[name]).expanduser().absolute()) for name in FOLDERS if kept.get(name)}

@@ -1,0 +1,79 @@
+"""A page shows the same, whatever its builder has set for other work."""
+
+import json
+import sys
+
+import pytest
+from small_book import Book
+
+IMPORTS = "import torch\nfrom dlbook import initial\n"
+FIGURE = (
+    IMPORTS
+    + """import sys
+import matplotlib.pyplot as plt
+plt.plot([1, 2])
+print("drawn on", plt.rcParams["figure.facecolor"], "by", sys.executable)
+"""
+)
+
+
+@pytest.fixture
+def book(tmp_path) -> Book:
+    book = Book(tmp_path / "book")
+    book.write("plain", FIGURE)
+    return book
+
+
+def page_of(book: Book) -> str:
+    return (book.folder / "_build" / "html" / "cnn" / "plain.html").read_text()
+
+
+def install_kernel(folder) -> None:
+    """Install a kernel that would compute instead of the build's own interpreter."""
+    kernel = folder / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    command = ["/bin/false", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": "Other", "language": "python"})
+    )
+
+
+def test_settings_of_the_user_change_no_page(book, tmp_path):
+    style = tmp_path / "matplotlibrc"
+    style.write_text("figure.facecolor: black\n")
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "first.py").write_text("raise SystemExit('a start-up file ran')")
+    install_kernel(tmp_path / "jupyter")
+    (book.folder / "book" / "cnn" / "matplotlib.py").write_text("raise ImportError('beside the page')")
+    (book.folder / "book" / "cnn" / "matplotlibrc").write_text("figure.facecolor: black\n")
+    assert book.build(
+        MPLBACKEND="Agg",
+        MATPLOTLIBRC=str(style),
+        IPYTHONDIR=str(tmp_path / "ipython"),
+        JUPYTER_PATH=str(tmp_path / "jupyter"),
+        JUPYTER_PREFER_ENV_PATH="0",
+    ) == ["data", "plain"]
+    page = page_of(book)
+    assert f"drawn on white by {sys.executable}" in page
+    assert "<img" in page
+
+
+def test_a_relative_data_folder_is_the_same_for_build_and_kernel(book):
+    """A kernel runs elsewhere; it would take a stand-in where the build saw data."""
+    raw = book.folder / "mine" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "t10k-images-idx3", "train-labels-idx1", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").touch()
+    assert book.fail(DLBOOK_DATA="mine") == ["plain"]
+    assert "is damaged" in book.errors
+
+
+def test_a_stand_in_that_the_build_did_not_see_is_not_kept(book):
+    """As where the data vanish behind the build's look at them."""
+    note = "source.note(source.Source('mnist', 'The real ones.', False, '', ''))"
+    book.write("data", f"from dlbook import data\nfrom dlbook.data import source\ndata.load('mnist')\n{note}")
+    assert book.fail() == ["data", "plain"]
+    assert "The build saw: " in book.errors
+    book.write("data", "print('mended')")
+    assert book.build() == ["data"]
