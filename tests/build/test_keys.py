@@ -125,11 +125,13 @@ def test_a_new_version_of_a_computing_package_executes_who_imports_it(built):
     assert built.build() == []
 
 
-def test_another_device_executes_and_the_first_one_s_outputs_return(built):
+def test_another_device_executes_and_the_first_one_s_outputs_return(tmp_path):
     """The key says that there is a GPU; no page here computes on it."""
-    assert built.build(DLBOOK_DEVICE="cuda", CUDA_VISIBLE_DEVICES="") == ["plain"]
-    assert "device cpu → cuda" in built.said
-    assert built.build(DLBOOK_DEVICE="cpu") == []
+    book = Book(tmp_path)
+    assert book.build(DLBOOK_DEVICE="cpu") == ["data", "plain"]
+    assert book.build(DLBOOK_DEVICE="cuda", CUDA_VISIBLE_DEVICES="") == ["data", "plain"]
+    assert "device cpu → cuda" in book.said
+    assert book.build(DLBOOK_DEVICE="cpu") == []
 
 
 def test_other_data_execute_who_loads_them(built, tmp_path):

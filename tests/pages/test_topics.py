@@ -15,7 +15,6 @@ FOLDED = {"hide-input", "hide-cell"}
 # Core pages that are longer, and have not yet given up what goes beyond to pages below them.
 UNDIVIDED = {
     "cnn/cifar-cnn",
-    "cnn/edges-and-kernels",
     "cnn/layer-visualization/convolution",
     "cnn/layer-visualization/pooling",
     "cnn/mnist-mlp",
