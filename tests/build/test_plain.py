@@ -261,6 +261,7 @@ def prose(path: Path) -> str:
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     text = re.sub(r"^[:`]{3,}\{(note|tip)\}", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^[:`]{3,}\{[\w-]+\}|^:[\w-]+:.*$|^\([\w-]+\)=$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\{(?:term|ref|doc)\}`([^`<]+?)\s*<[^`>]+>`|\{term\}`([^`<]+)`", r"\1\2", text)
     return re.sub(r"\{[\w:-]+\}`[^`]*`|(?<=\])\([^)\s]+\)", "", text)
 
 

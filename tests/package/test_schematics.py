@@ -64,11 +64,8 @@ def _numbers_between(figure, left, right):
     found = []
     for text in figure.axes[0].texts:
         x, y = text.get_position()
-        if (
-            left < x < right
-            and text.get_text().lstrip("−").replace(".", "").isdigit()
-            and text.get_va() == "center"
-        ):
+        digits = text.get_text().lstrip("−").replace(".", "")
+        if left < x < right and digits.isdigit() and text.get_va() == "center":
             found.append((-round(y, 6), x, _number(text)))
     return [number for _, _, number in sorted(found)]
 

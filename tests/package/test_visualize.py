@@ -22,6 +22,14 @@ def _close_figures():
     plt.close("all")
 
 
+def test_axes_come_one_row_after_the_other():
+    figure, axes = visualize.subplots(3, rows=2)
+    figure.draw_without_rendering()
+    corners = [(round(-ax.get_position().y0, 3), round(ax.get_position().x0, 3)) for ax in axes]
+    assert len(set(corners)) == 6
+    assert corners == sorted(corners)
+
+
 def test_a_grid_shows_every_image_on_one_scale():
     images = torch.stack([torch.full((1, 2, 2), value) for value in (0.0, 1.0, 4.0)])
     figure = visualize.image_grid(images, titles=["a", "b", "c"], columns=2)

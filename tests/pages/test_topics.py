@@ -19,7 +19,6 @@ UNDIVIDED = {
     "cnn/layer-visualization/pooling",
     "cnn/mnist-mlp",
     "cnn/transfer-learning",
-    "cnn/weight-initialization",
 }
 
 

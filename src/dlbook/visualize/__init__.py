@@ -45,17 +45,20 @@ def _style(**changes: Any) -> Iterator[None]:
     matplotlib.interactive(interactive)
 
 
-def subplots(columns: int = 1, width: float = 7.0, height: float = 3.2) -> tuple[Figure, list[Axes]]:
-    """Return a figure in the book's style, and its axes in one row.
+def subplots(
+    columns: int = 1, width: float = 7.0, height: float = 3.2, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure in the book's style, and its axes, one row after the other.
 
     Args:
-        columns: number of axes.
+        columns: number of axes in a row.
         width: of the figure, in inches.
         height: likewise.
+        rows: of axes.
     """
     with _style():
-        figure, axes = plt.subplots(1, columns, figsize=(width, height), squeeze=False)
-    return figure, list(axes[0])
+        figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    return figure, list(axes.flat)
 
 
 def axes_or_new(ax: Axes | None, width: float = 7.0, height: float = 3.2) -> Axes:
