@@ -32,13 +32,18 @@ def test_one_chapter_alone_then_the_rest(book):
     assert "Chapter plain" in book.page("plain")
     assert "cnn/data would execute, and is left as it is" in book.said
     assert book.build() == ["data"]
-    book.write("data", "print('new code')")
+    notebook = book.folder / "_build" / "notebooks" / "cnn" / "data.ipynb"
+    earlier = notebook.read_text()
+    # The page shows something of its run, which its notebook must hold as text.
+    book.write("data", "print('new code')", prose="It took {provenance}`seconds:.0f` seconds.")
     book.write("plain", IMPORTS + "print('newer')")
     assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
     assert "newer" in book.page("plain")
     assert "new code" not in book.page("data")
+    assert notebook.read_text() == earlier
     assert book.build() == ["data"]
     assert "new code" in book.page("data")
+    assert "new code" in notebook.read_text()
 
 
 def test_an_unknown_chapter_is_refused(book):

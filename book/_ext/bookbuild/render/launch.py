@@ -62,24 +62,29 @@ def author_year(entry: Any) -> str:
 
 
 def write_notebooks(app: Sphinx, book: Book) -> None:
-    """Write ``_build/notebooks``: the notebook of every page with cells, and no other."""
+    """Write ``_build/notebooks``: the notebook of every page with cells, and no other.
+
+    A page whose execution was not asked for keeps an earlier build's notebook, as it does its place in the site.
+    """
     folder = book.build / "notebooks"
     found = repository(book.root)
     address = f"https://github.com/{'/'.join(found)}" if found else None
     sources = references(app)
-    written = set()
+    current = set()
     for docname in book.notebooks.keys() & app.env.all_docs.keys():
-        page = book.pages[docname]
+        page, path = book.pages[docname], folder / f"{docname}.ipynb"
+        current.add(path)
+        if page.outputs is None:
+            continue
         try:
             notebook = _notebook(Rendering(app, book, docname), page, sources, address)
         except (NoPlainFormError, UnknownError, ValueError) as problem:
             LOGGER.warning("no notebook for %s: %s", docname, problem)
+            current.discard(path)
             continue
-        path = folder / f"{docname}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
-        written.add(path)
-    for stale in set(folder.rglob("*.ipynb")) - written:
+    for stale in set(folder.rglob("*.ipynb")) - current:
         stale.unlink()
 
 
