@@ -122,7 +122,7 @@ def test_no_text_lies_on_another_or_on_a_picture(name):
 @pytest.mark.parametrize(("padding", "stride"), [(0, 1), (1, 1), (1, 2), (0, 3)])
 def test_a_filter_shows_the_values_of_a_convolution(padding, stride):
     figure = schematics.sliding_filter(PIXELS, KERNEL, (1, 1), padding, stride, "all")
-    times, equals = _place(figure, "×"), _place(figure, "=")
+    times, equals = _place(figure, "∗"), _place(figure, "=")
     tensor, kernel = torch.tensor(PIXELS)[None, None].float(), torch.tensor(KERNEL)[None, None].float()
     expected = F.conv2d(tensor, kernel, padding=padding, stride=stride)[0, 0].numpy()
     padded = np.pad(PIXELS, padding)

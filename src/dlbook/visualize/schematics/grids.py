@@ -71,7 +71,7 @@ def sliding_filter(
     (x, y), (x_kernel, _), (x_output, y_output) = corners
     canvas.frame(x + left * cell, y - top * cell, w * cell, h * cell)
     canvas.frame(x_output + column * cell, y_output - row * cell, cell, cell)
-    canvas.label(x_kernel - gap / 2, middle, "×", 16)
+    canvas.label(x_kernel - gap / 2, middle, "∗", 16)
     canvas.label(x_output - gap / 2, middle, "=", 16)
     part = padded[top : top + h, left : left + w]
     text, points = _sum(part, weights, result[row, column], width - 2 * EDGE)

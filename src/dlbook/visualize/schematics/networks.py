@@ -269,7 +269,8 @@ def autoencoder(
     last = width - EDGE - (side + 0.35 if reconstruction is not None else 0) - 0.25
     xs = np.linspace(first, last, len(sizes))
     room, middle = height - 2 * EDGE - 0.6, height / 2
-    talls = [0.35 + (room - 0.35) * math.log2(size) / math.log2(max(sizes)) for size in sizes]
+    # By the root: in proportion, a code would be a dot; by the logarithm, it would not look narrow.
+    talls = [max(0.35, room * math.sqrt(size / max(sizes))) for size in sizes]
     for i in range(len(sizes) - 1):
         a, b = talls[i] / 2, talls[i + 1] / 2
         points = [(xs[i], middle - a), (xs[i], middle + a), (xs[i + 1], middle + b), (xs[i + 1], middle - b)]
