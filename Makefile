@@ -143,7 +143,7 @@ clean: ## remove the built site; executed chapters stay cached
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json
 
 clean-cache: ## forget the executed chapters: the next build runs all of them
-	rm -rf _build/.jupyter_cache _build/.doctrees
+	rm -rf _build/.jupyter_cache _build/.jupyter_cache-damaged _build/.doctrees
 
 clean-all: ## remove everything that make made
 	rm -rf _build $(VENV)

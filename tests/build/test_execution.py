@@ -67,7 +67,7 @@ def test_a_truncated_entry_is_noticed_and_executed_again(book):
     entry = entry_of(book, "plain")
     entry.write_text(entry.read_text()[:200])
     assert book.build() == ["plain"]
-    assert "plain.md: its cached outputs were removed" in book.said
+    assert "plain.md: its cached outputs were damaged" in book.said
     assert book.build() == []
 
 
