@@ -6,11 +6,12 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import nbformat
 from nbclient import NotebookClient
@@ -24,6 +25,9 @@ from dlbook import pages
 from dlbook.record import Record
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
+# Characters that a page may put out. More is a mistake, which the cache would carry from then on, which takes
+# the build minutes to read, and which no browser could show.
+LARGEST_OUTPUT = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,26 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.where} of {self.docname} failed: {self.error}"
+
+
+class _Client(NotebookClient):
+    """Tells how much a page puts out while it does.
+
+    Args:
+        note: is called with the size of each output, in characters.
+        arguments: of nbclient's own client.
+    """
+
+    def __init__(
+        self, notebook: nbformat.NotebookNode, note: Callable[[int], None], **arguments: Any
+    ) -> None:
+        super().__init__(notebook, **arguments)
+        self._note = note
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Keep an output as nbclient does, and tell its size."""
+        self._note(len(str(msg["content"])))
+        return super().output(outs, msg, display_id, cell_index)
 
 
 class PageRun:
@@ -70,14 +94,16 @@ class PageRun:
         self.seconds = 0.0
         self._started: list[int] = []
         self._is_stopped = False
+        self._size = 0
         self._begun = time.monotonic()
         self._variables = {
             "TQDM_DISABLE": os.environ.get("TQDM_DISABLE", "1"),  # no bar leaves a trace in a page
             pages.SAVES: str(self.artifacts / FILES),
             pages.LOADS: json.dumps(loads),
         }
-        self._client = NotebookClient(
+        self._client = _Client(
             notebook,
+            self._note_output,
             timeout_func=self._cell_limit,
             record_timing=False,  # which would be part of the cells, and of the key
             on_cell_start=self._note_start,
@@ -107,6 +133,8 @@ class PageRun:
         except CellExecutionError as error:
             return self._failure(f"{error.ename}: {error.evalue}", COLORS.sub("", str(error)))
         except (CellControlSignal, DeadKernelError) as error:
+            if self._size > LARGEST_OUTPUT:
+                return self._failure(f"it puts out more than {LARGEST_OUTPUT:,} characters: print less")
             return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
         finally:
             self.notebook.cells.pop()
@@ -120,12 +148,12 @@ class PageRun:
         return Record.from_json(said).took(self.seconds)
 
     def kill(self) -> None:
-        """End the kernel at once; `execute` then returns in its own thread."""
+        """End the kernel and what it started at once; `execute` then returns in its own thread."""
         self._is_stopped = True
         provisioner = getattr(self._client.km, "provisioner", None)
-        if pid := getattr(provisioner, "pid", None):
+        if group := getattr(provisioner, "pgid", None):  # a kernel leads a group of its own
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
 
     def _cell_limit(self, _: object) -> float:
         settings = self.page.settings
@@ -137,6 +165,11 @@ class PageRun:
             raise DeadKernelError("the build was stopped")
         self._started.append(cell_index)
         self._bar.update(cell_index - self._bar.n)
+
+    def _note_output(self, size: int) -> None:
+        self._size += size
+        if self._size > LARGEST_OUTPUT:
+            self.kill()
 
     def _failure(self, error: str, traceback: str = "") -> Failure:
         where = self._place(self._started[-1]) if self._started else "the kernel"
