@@ -1,5 +1,7 @@
 """The store of executed pages, alone: what is held, damaged or half written, and what a merge makes of it."""
 
+import errno
+import fcntl
 import shutil
 import sqlite3
 from pathlib import Path
@@ -143,3 +145,13 @@ def test_a_merge_changes_nothing_in_its_source_and_pushes_no_entry_out(book, tmp
     assert exchange.merge(theirs.cache_folder, book)["added"] == 2
     assert entries(book).keys() == {"one", "two", "three", "four"}
     assert (theirs.cache_folder / "global.db").read_bytes() == before
+
+
+def test_a_drive_without_locks_holds_no_build_up(book, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with cache.locked(book.build):
+        pass
+    assert book.cache_folder.exists()

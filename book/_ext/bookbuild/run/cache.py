@@ -4,6 +4,7 @@ jupyter-cache neither locks its folder nor checks what it reads back. This modul
 damaged is set aside and not deleted, as hours may have gone into it; the pages concerned are executed again.
 """
 
+import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ NOTEBOOK, CHECKSUM = "base.ipynb", "base.sha256"
 RECORD, FILES = "record.json", "files"
 # A file in an entry that another machine computed.
 ELSEWHERE = "from-elsewhere"
+# What a file system says that has no locks, or none to give.
+LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 # Seconds to wait for a database that another program holds.
 PATIENCE = 60
 # What SQLite says of a database that is none, or not this one; all else has a cause outside of the file.
@@ -91,7 +94,10 @@ def locked(build: Path) -> Iterator[None]:
 
 
 def lock(build: Path) -> FileLock:
-    """Return the lock of a build's folder, held; the system frees it if this process dies."""
+    """Return the lock of a build's folder, held; the system frees it if this process dies.
+
+    Some network drives have no locks: there it is not held, and the build says so.
+    """
     build.mkdir(parents=True, exist_ok=True)
     guard = FileLock(build / ".build.lock")
     try:
@@ -99,6 +105,12 @@ def lock(build: Path) -> FileLock:
     except Timeout:
         LOGGER.info("another build is running in %s: waiting for it to finish", build)
         guard.acquire()
+    except OSError as error:
+        if error.errno not in LOCKLESS:
+            raise
+        LOGGER.info(
+            "%s can hold no lock (%s): let no second build run in it meanwhile", build, error.strerror
+        )
     return guard
 
 
