@@ -16,7 +16,7 @@ from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 
 from bookbuild.book import Book, BookError
-from bookbuild.repository import site_address
+from bookbuild.repository import reason, site_address
 from bookbuild.run.cache import ELSEWHERE, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -134,5 +134,5 @@ def published(book: Book) -> str:
     """Return the address of the cache that this repository's site is published with."""
     site = site_address(book.root)
     if site is None:
-        raise CacheError("no git remote leads to GitHub: say FROM=<folder, archive or address>")
+        raise CacheError(f"{reason(book.root)}: say FROM=<folder, archive or address>")
     return site + ARCHIVE
