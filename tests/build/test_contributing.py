@@ -130,6 +130,13 @@ def test_the_fast_tests_need_no_build(programs):
     assert make(programs, "test-fast") == ["pytest -m", "."]
 
 
+def test_scripts_have_unix_line_ends_whatever_a_user_s_git_makes_of_others():
+    """With Windows' own, a shell takes the last word of each line for another one."""
+    ask = ["git", "check-attr", "eol", "--", ".ci/run", ".github/push-branch", "Makefile"]
+    told = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.rpartition(" ")[2] for line in told.splitlines()] == ["lf", "lf", "lf"]
+
+
 def test_whoever_looks_at_the_site_is_marked(request):
     """Otherwise `make test-fast` fails where nothing is built."""
     unmarked = [
