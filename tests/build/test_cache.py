@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bookbuild.book import Book, BookError
-from bookbuild.run import cache, exchange
+from bookbuild.run import acceptance, cache, exchange
 from bookbuild.run.cache import CHECKSUM, NOTEBOOK, RECORD, ExecutionCache, checksum, sign
 
 from dlbook.record import Provenance, Record
@@ -23,14 +23,15 @@ def book_in(folder: Path) -> Book:
     return Book(folder, folder / "book", folder / "_build", folder / "_toc.yml")
 
 
-def filled(book: Book, *names: str) -> ExecutionCache:
-    """Return the book's cache, with an entry for each name."""
+def filled(book: Book, *names: str, output: nbformat.NotebookNode | None = None) -> ExecutionCache:
+    """Return the book's cache, with an entry for each name, whose cell has put out this."""
     kept = ExecutionCache(book.cache_folder)
     for name in names:
         artifacts = book.root / "artifacts" / name
         artifacts.mkdir(parents=True)
         (artifacts / RECORD).write_text(RECORDED.to_json())
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"print({name!r})")])
+        cell = nbformat.v4.new_code_cell(f"print({name!r})", outputs=[output] if output else [])
+        notebook = nbformat.v4.new_notebook(cells=[cell])
         kept.store(book.pages_folder / f"{name}.md", notebook, artifacts, 1.0)
     return kept
 
@@ -135,6 +136,19 @@ def test_an_entry_whose_record_is_none_is_left_out_though_it_is_signed(book, tmp
     sign(entry)
     assert (entry / CHECKSUM).read_text() == checksum(entry)
     assert exchange.merge(theirs.cache_folder, book)["damaged"] == 1
+
+
+WARNED = nbformat.v4.new_output("stream", name="stderr", text="beware")
+FAILED = nbformat.v4.new_output("error", ename="ValueError", evalue="no")
+LONG = nbformat.v4.new_output("stream", name="stdout", text="x" * (acceptance.LARGEST + 1))
+
+
+@pytest.mark.parametrize("output", [WARNED, FAILED, LONG], ids=["a warning", "an error", "too long"])
+def test_what_would_not_be_kept_here_is_not_taken_from_elsewhere(book, tmp_path, output):
+    """It would fail every build, long after its cause is gone."""
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "three", output=output)
+    assert exchange.merge(theirs.cache_folder, book) == {"added": 0, "there already": 0, "damaged": 1}
 
 
 def test_a_merge_changes_nothing_in_its_source_and_pushes_no_entry_out(book, tmp_path):

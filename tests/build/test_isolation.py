@@ -50,7 +50,13 @@ def test_settings_of_the_user_change_no_page(book, tmp_path):
     install_kernel(tmp_path / "jupyter")
     (book.folder / "book" / "cnn" / "matplotlib.py").write_text("raise ImportError('beside the page')")
     (book.folder / "book" / "cnn" / "matplotlibrc").write_text("figure.facecolor: black\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("notebooks", "imports", "keys", "cache", "launch", "execute"):
+        (mine / f"{name}.py").write_text("raise ImportError('of the user')")
     assert book.build(
+        PYTHONPATH=os.pathsep.join(map(str, (mine, book.folder / "src", book.folder / "book" / "_ext"))),
+        PYTHONSAFEPATH="1",
         MPLBACKEND="Agg",
         MATPLOTLIBRC=str(style),
         IPYTHONDIR=str(tmp_path / "ipython"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from bookbuild.book import Page
-from bookbuild.run import kernel
+from bookbuild.run import acceptance, kernel
 from small_book import FRONT_MATTER
 
 pytestmark = pytest.mark.quick
@@ -23,7 +23,7 @@ def run_of(folder: Path, code: str) -> kernel.PageRun:
     ],
 )
 def test_a_page_that_prints_without_end_is_ended_and_named(tmp_path, monkeypatch, code):
-    monkeypatch.setattr(kernel, "LARGEST_OUTPUT", 100_000)
+    monkeypatch.setattr(acceptance, "LARGEST", 100_000)
     failure = run_of(tmp_path, code).execute(1)
     assert "puts out more than 100,000 characters: print less" in str(failure)
     assert "cell 1 (line 14) of page" in str(failure)

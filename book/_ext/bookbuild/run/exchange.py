@@ -17,6 +17,7 @@ from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 
 from bookbuild.book import Book, BookError
 from bookbuild.repository import reason, site_address
+from bookbuild.run.acceptance import objection
 from bookbuild.run.cache import ELSEWHERE, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -63,12 +64,14 @@ def merge(source: Path, book: Book) -> Counter[str]:
 
 
 def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | None:
-    """Return one entry of another cache; None where it is damaged, or not what its key says."""
+    """Return one entry of another cache; None where it is damaged, has another's key, or would fail here."""
     try:
         if not is_whole(entry):
             return None
         notebook = nbformat.read(entry / NOTEBOOK, nbformat.NO_CONVERT)
         if JupyterCacheBase(entry).create_hashed_notebook(notebook)[1] != record.hashkey:
+            return None
+        if objection(notebook):
             return None
         Record.from_json((entry / "artifacts" / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):  # JSON, but of something else

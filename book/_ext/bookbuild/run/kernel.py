@@ -19,15 +19,12 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from tqdm import tqdm
 
 from bookbuild.book import Page
-from bookbuild.run import isolation
+from bookbuild.run import acceptance, isolation
 from bookbuild.run.cache import FILES, RECORD
 from dlbook import pages
 from dlbook.record import Record
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
-# Characters that a page may put out. More is a mistake, which the cache would carry from then on, which takes
-# the build minutes to read, and which no browser could show.
-LARGEST_OUTPUT = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class _Client(NotebookClient):
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Keep an output as nbclient does, and tell its size."""
-        self._note(len(str(msg["content"])))
+        self._note(acceptance.output_size(msg["content"]))
         return super().output(outs, msg, display_id, cell_index)
 
 
@@ -133,8 +130,8 @@ class PageRun:
         except CellExecutionError as error:
             return self._failure(f"{error.ename}: {error.evalue}", COLORS.sub("", str(error)))
         except (CellControlSignal, DeadKernelError) as error:
-            if self._size > LARGEST_OUTPUT:
-                return self._failure(f"it puts out more than {LARGEST_OUTPUT:,} characters: print less")
+            if self._size > acceptance.LARGEST:
+                return self._failure(acceptance.too_large())
             return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
         finally:
             self.notebook.cells.pop()
@@ -168,7 +165,7 @@ class PageRun:
 
     def _note_output(self, size: int) -> None:
         self._size += size
-        if self._size > LARGEST_OUTPUT:
+        if self._size > acceptance.LARGEST:
             self.kill()
 
     def _failure(self, error: str, traceback: str = "") -> Failure:
@@ -188,11 +185,5 @@ class PageRun:
 
     def _accept(self) -> Failure | None:
         """Decide whether the outputs may be kept: a page that warns is not one to publish."""
-        for index, cell in enumerate(self.notebook.cells):
-            for output in cell.get("outputs", []):
-                if output.output_type == "stream" and output.name == "stderr":
-                    said = output.text.strip().splitlines()
-                    return Failure(
-                        self.page.docname, self._place(index), f"it wrote to stderr: {' / '.join(said[:5])}"
-                    )
-        return None
+        found = acceptance.objection(self.notebook)
+        return Failure(self.page.docname, self._place(found[0]), found[1]) if found else None
