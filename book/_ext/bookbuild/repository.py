@@ -30,8 +30,8 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def _ask(folder: Path, *arguments: str) -> str:
-    # Inside a hook, git's own variables would make it answer for another folder.
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # Inside a hook, git's own variables would make it answer for another folder; its settings are a user's.
+    surroundings = {name: os.environ[name] for name in os.environ if not re.match(r"GIT_(?!CONFIG)", name)}
     asked = ["git", "-C", str(folder), *arguments]
     try:
         told = subprocess.run(asked, env=surroundings, capture_output=True, text=True)
