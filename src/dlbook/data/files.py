@@ -53,7 +53,7 @@ def locked(name: str, directory: Path) -> Iterator[None]:
     Where the folder cannot be written, there is nothing to fight over, and no lock.
     """
     lock = FileLock(directory / f".{name}.lock")
-    with suppress(OSError):
+    with suppress(OSError, NotImplementedError):  # the latter, where there are no locks
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(poll_interval=0.05)
     try:
@@ -92,5 +92,5 @@ def require_checksum(path: Path, sha256: str) -> None:
     if found != sha256:
         raise DataError(
             f"{path} is damaged: its SHA-256 is {found}, it should be {sha256}. "
-            "Delete the file; the next run fetches it again."
+            "Delete or move it, and the next run fetches it again."
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlbook.data import archives
-from dlbook.data.files import draft, locked, require_checksum, sweep
+from dlbook.data.files import draft, locked, require_checksum, sha256_of, sweep
 from dlbook.data.image_sets import ImageSet
 from dlbook.data.source import DataError
 
@@ -32,7 +32,6 @@ class IdxFiles(ImageSet):
     """
 
     unpacked: Mapping[str, str]
-    is_replaceable: ClassVar[bool] = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -59,7 +58,10 @@ class IdxFiles(ImageSet):
 
         packed = fetching.fetch(self.archives, self.sources, self.downloads)
         sweep(self.location)
-        for path, archive, file in zip(packed, self.archives, self.files, strict=True):
+        facts = zip(packed, self.archives, self.files, self.unpacked.values(), strict=True)
+        for path, archive, file, sha256 in facts:
+            if file.exists() and sha256_of(file) != sha256:  # another program's, perhaps
+                file.replace(file.with_name(f"{file.name}.damaged"))
             with draft(file) as written:
                 written.write_bytes(archives.read_gzip(path, archive.largest))
         return self.read()
