@@ -15,10 +15,11 @@ else
 INSTALL_TORCH = $(UV) install --python $(BIN)/python --require-hashes -r requirements-torch.txt
 endif
 
-BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
+# The shell says where this is: in make, a dollar in a folder's name would begin a variable.
+BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" \
         --path-output . --warningiserror --nitpick --keep-going
 # The build's own command line; nothing of the user's PYTHONPATH goes before it.
-BOOKBUILD = PYTHONPATH="$(CURDIR)/book/_ext" $(BIN)/python -m bookbuild
+BOOKBUILD = PYTHONPATH="$$PWD/book/_ext" $(BIN)/python -m bookbuild
 
 # What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2` hands to the build.
 export DLBOOK_CHAPTERS := $(CHAPTERS)
@@ -35,14 +36,23 @@ help: ## list the targets
 
 env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's CPU builds)
 
+# An environment belongs to its folder and to its interpreter: one that was copied, was moved, or has lost its
+# Python is made anew. One that is a link is lent, and its owner's to make.
+# An empty mark is of a time before it named its folder.
+STALE := $(shell [ ! -L $(VENV) ] && cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -c '' && \
+    { [ ! -s .ready ] || [ "$$(cat .ready)" = "$$(cd .. && pwd -P)" ]; }; } >/dev/null 2>&1 && echo yes)
+ifeq ($(STALE),yes)
+.PHONY: $(READY)
+endif
+
 $(READY): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=…")'
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	[ -z "$(STALE)" ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(UV) install --python $(BIN)/python --require-hashes -r requirements.txt
 	$(INSTALL_TORCH)
 	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $(READY)
+	pwd -P > $(READY)
 
 hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each commit
 	$(BIN)/pre-commit install
@@ -92,7 +102,7 @@ rehearse-notebooks: $(READY) ## run the built notebooks where the book is not in
 	$(BOOKBUILD) rehearse $(if $(UNTIDY),--untidy) $(NOTEBOOKS)
 
 check-links: $(READY) ## ask every link that leads out of the site
-	$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck
+	$(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" --path-output . --builder linkcheck
 
 pytest: $(READY) ## run every test, on the site that is built, and print the coverage of dlbook
 	$(BIN)/pytest --cov
@@ -143,7 +153,7 @@ clean: ## remove the built site; executed chapters stay cached
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json
 
 clean-cache: ## forget the executed chapters: the next build runs all of them
-	rm -rf _build/.jupyter_cache _build/.doctrees
+	rm -rf _build/.jupyter_cache _build/.jupyter_cache-damaged _build/.doctrees
 
 clean-all: ## remove everything that make made
 	rm -rf _build $(VENV)

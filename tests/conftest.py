@@ -1,5 +1,6 @@
 """What several tests need: the repository's paths, small data, and the built site."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,14 @@ from dlbook.data import Dataset, Source, Split
 from dlbook.data.registry import REGISTRY
 
 ROOT = Path(__file__).parents[1]
+
+# Under a hook, `git rebase -x` or `git bisect run`, git sets GIT_DIR, and every git of a test would write
+# into the contributor's own repository. Nor is a test's git to sign or to run hooks, as a user configured,
+# or to mind whose a folder is.
+for _name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[_name]
+os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 
 
 def chapter_paths() -> list[Path]:

@@ -1,6 +1,7 @@
 """What a contributor's tools read: that it is well formed, and does what CONTRIBUTING.md says."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,100 @@ def test_make_with_four_jobs_tests_what_it_has_built_before(programs):
     )
 
 
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A folder whose name a shell and make could take for more than a name, with what `make env` reads."""
+    folder = tmp_path / "per%20cent, dol$HOME & it's"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("requirements*.txt"))):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+MADE_ANEW = "interpreter -m venv --clear .venv"
+NOTHING = "make: Nothing to be done for 'env'."
+
+
+def made(checkout: Path, *arguments: str, **variables: str) -> list[str]:
+    """Return the lines that make and its programs say; these say how they were called."""
+    own = ("MAKE", "PIP", "LC_", "LANG")
+    settings = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    told = subprocess.run(
+        ["make", *arguments], cwd=checkout, env=settings | variables, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stdout.splitlines()
+
+
+def environment(
+    checkout: Path, python: str = 'echo "python $*, user $PIP_USER, target $PIP_TARGET"'
+) -> list[str]:
+    """Make an environment of programs that do nothing; return what was said."""
+    script(checkout / ".venv" / "bin" / "python", python)
+    script(checkout / ".venv" / "bin" / "uv", ":")
+    return made(checkout, "env", "PYTHON=echo interpreter", PIP_USER="1", PIP_TARGET="/elsewhere")
+
+
+def test_an_environment_is_made_once_in_a_folder(checkout):
+    assert MADE_ANEW not in environment(checkout)
+    assert NOTHING in made(checkout, "env", "PYTHON=echo interpreter")
+
+
+def test_a_copied_or_moved_checkout_gets_an_environment_of_its_own(checkout, tmp_path):
+    """It would import the other checkout's package, and show its numbers."""
+    environment(checkout)
+    copy = tmp_path / "copy"
+    shutil.copytree(checkout, copy, symlinks=True)
+    assert MADE_ANEW in made(copy, "env", "PYTHON=echo interpreter")
+    assert NOTHING in made(copy, "env", "PYTHON=echo interpreter")
+    checkout.rename(tmp_path / "moved")
+    assert MADE_ANEW in made(tmp_path / "moved", "env", "PYTHON=echo interpreter")
+
+
+def test_an_environment_without_its_interpreter_is_made_anew(checkout):
+    environment(checkout)
+    script(checkout / ".venv" / "bin" / "python", '[ "$1" = -m ]')
+    assert MADE_ANEW in made(checkout, "env", "PYTHON=echo interpreter")
+
+
+def test_an_environment_that_is_lent_is_never_cleared(checkout, tmp_path):
+    environment(checkout)
+    borrower = tmp_path / "borrower"
+    shutil.copytree(checkout, borrower, ignore=shutil.ignore_patterns(".venv"))
+    (borrower / ".venv").symlink_to(checkout / ".venv")
+    (checkout / ".venv" / ".ready").touch()
+    assert NOTHING in made(borrower, "env", "PYTHON=echo interpreter")
+
+
+def test_pip_installs_into_the_environment_whatever_a_user_has_set(checkout):
+    (pip,) = [line for line in environment(checkout) if line.startswith("python -m pip")]
+    assert pip.endswith("requirements-uv.txt, user 0, target ")
+
+
+def test_a_folder_s_name_is_only_a_name(checkout):
+    environment(checkout)
+    say = 'echo "${0##*/} $PYTHONPATH $*"'
+    for program in ("python", "jupyter-book"):
+        script(checkout / ".venv" / "bin" / program, say)
+    assert f"--toc {checkout}/_toc.yml" in "\n".join(made(checkout, "book"))
+    assert f"python {checkout}/book/_ext -m bookbuild execute" in "\n".join(made(checkout, "execute"))
+
+
 def test_the_fast_tests_need_no_build(programs):
     assert make(programs, "test-fast") == ["pytest -m", "."]
+
+
+def test_scripts_have_unix_line_ends_whatever_a_user_s_git_makes_of_others():
+    """With Windows' own, a shell takes the last word of each line for another one."""
+    ask = ["git", "check-attr", "eol", "--", ".ci/run", ".github/push-branch", "Makefile"]
+    told = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.rpartition(" ")[2] for line in told.splitlines()] == ["lf", "lf", "lf"]
 
 
 def test_whoever_looks_at_the_site_is_marked(request):
@@ -52,6 +145,19 @@ def test_whoever_looks_at_the_site_is_marked(request):
         if "html" in item.fixturenames and not item.get_closest_marker("site")
     ]
     assert unmarked == []
+
+
+def test_the_tests_leave_a_contributor_s_own_repository_alone(tmp_path):
+    """As where git runs them, in a hook; the tests that are run here call `git init` and `git remote add`."""
+    own, settings = tmp_path / "own", tmp_path / "settings"
+    settings.write_text("[core]\n\thooksPath = /nowhere\n[commit]\n\tgpgSign = true\n")
+    subprocess.run(["git", "init", "-q", own], check=True)
+    before = (own / ".git" / "config").read_text()
+    hook = {"GIT_DIR": str(own / ".git"), "GIT_WORK_TREE": str(own), "GIT_CONFIG_GLOBAL": str(settings)}
+    run = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-k", "repository_is_found"]
+    told = subprocess.run([*run, "tests/build/test_exchange.py"], cwd=ROOT, env=os.environ | hook)
+    assert told.returncode == 0
+    assert (own / ".git" / "config").read_text() == before
 
 
 @pytest.mark.parametrize(

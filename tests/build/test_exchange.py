@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from bookbuild.book import Book as BookFolders
-from bookbuild.repository import repository, site_address
+from bookbuild.book import BookError
+from bookbuild.repository import commit, reason, repository, site_address
 from bookbuild.run.exchange import CacheError, export, merge, merge_from
 from conftest import ROOT
 from small_book import Book
@@ -127,16 +128,31 @@ def test_what_is_no_cache_is_refused_with_a_reason(tmp_path, source, message):
     assert "Traceback" not in said.stderr
 
 
+def knows_an_alias(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SSH know GitHub as *work* too; it reads the settings of the account, whatever HOME is."""
+    script = folder / "bin" / "ssh"
+    script.parent.mkdir()
+    script.write_text('#!/bin/sh\nif [ "$3" = work ]; then set -- -G -- github.com; fi\necho "hostname $3"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 @pytest.mark.parametrize(
     "remote",
     [
         "https://github.com/someone/book.git",
         "git@github.com:someone/book.git",
         "https://github.com/someone/book",
+        "https://token@GitHub.com/someone/book/",
+        "ssh://git@github.com/someone/book.git",
+        "ssh://git@ssh.github.com:443/someone/book.git",
+        "ssh://git@github.com:22/someone/book.git",
+        "git@work:someone/book.git",
     ],
 )
 def test_the_repository_is_found_from_the_remote(tmp_path, monkeypatch, remote):
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    knows_an_alias(tmp_path, monkeypatch)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert repository(tmp_path) is None
     subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
@@ -144,3 +160,58 @@ def test_the_repository_is_found_from_the_remote(tmp_path, monkeypatch, remote):
     assert site_address(tmp_path) == "https://someone.github.io/book/"
     monkeypatch.setenv("GITHUB_REPOSITORY", "Fork/fork.github.io")
     assert site_address(tmp_path) == "https://fork.github.io/"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://evilgithub.com/a/b",
+        "https://github.com.evil.org/a/b",
+        "git@example.org:a/b",
+        "../b",
+        "a:/b/c/d",
+    ],
+)
+def test_what_only_looks_like_github_is_not(tmp_path, monkeypatch, remote):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    knows_an_alias(tmp_path, monkeypatch)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    assert repository(tmp_path) is None
+    assert "leads to GitHub" in reason(tmp_path)
+
+
+def test_any_remote_may_lead_to_github_and_origin_goes_first(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for name, owner in (("mine", "me"), ("origin", "them")):
+        remote = f"https://github.com/{owner}/book"
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", name, remote], check=True)
+        assert repository(tmp_path) == (owner, "book")
+
+
+def test_a_copy_inside_another_repository_is_not_that_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    add = ["git", "-C", tmp_path, "remote", "add", "origin", "https://github.com/other/repository"]
+    subprocess.run(add, check=True)
+    (tmp_path / "book").mkdir()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as in a hook of the other one
+    assert repository(tmp_path / "book") is None
+    assert commit(tmp_path / "book") == ""
+    assert "it only lies in the one of" in reason(tmp_path / "book")
+
+
+def test_without_git_or_a_checkout_the_reason_is_said(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert repository(tmp_path) is None
+    assert "not a git repository" in reason(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert repository(tmp_path) is None
+    assert "git cannot be run" in reason(tmp_path)
+
+
+def test_a_repository_s_name_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book; rm")
+    with pytest.raises(BookError, match="owner/name"):
+        repository(tmp_path)

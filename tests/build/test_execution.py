@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book)
     assert book.build() == ["plain"]
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_whatever_ends_a_build_ends_its_kernels(book, name):
+    """And what these have started, where the build itself can still do something about it."""
+    start = "import subprocess\nsubprocess.Popen(['sleep', '600'])\n" if name == "SIGTERM" else ""
+    for page in ("data", "plain"):
+        book.write(page, start + ENDLESS)
+    processes = book.end(2, signal.Signals[name], DLBOOK_WORKERS="2")
+    assert len(processes) >= (4 if start else 2)
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+
+
 def test_two_builds_at_once_wait_for_each_other_and_share_what_they_compute(book):
     book.log.write_text("")
     first, second = book.start(), book.start()
@@ -67,7 +80,7 @@ def test_a_truncated_entry_is_noticed_and_executed_again(book):
     entry = entry_of(book, "plain")
     entry.write_text(entry.read_text()[:200])
     assert book.build() == ["plain"]
-    assert "plain.md: its cached outputs were removed" in book.said
+    assert "plain.md: its cached outputs were damaged" in book.said
     assert book.build() == []
 
 

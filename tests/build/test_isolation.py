@@ -1,9 +1,12 @@
 """A page shows the same, whatever its builder has set for other work."""
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 from small_book import Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
@@ -47,7 +50,13 @@ def test_settings_of_the_user_change_no_page(book, tmp_path):
     install_kernel(tmp_path / "jupyter")
     (book.folder / "book" / "cnn" / "matplotlib.py").write_text("raise ImportError('beside the page')")
     (book.folder / "book" / "cnn" / "matplotlibrc").write_text("figure.facecolor: black\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("notebooks", "imports", "keys", "cache", "launch", "execute"):
+        (mine / f"{name}.py").write_text("raise ImportError('of the user')")
     assert book.build(
+        PYTHONPATH=os.pathsep.join(map(str, (mine, book.folder / "src", book.folder / "book" / "_ext"))),
+        PYTHONSAFEPATH="1",
         MPLBACKEND="Agg",
         MATPLOTLIBRC=str(style),
         IPYTHONDIR=str(tmp_path / "ipython"),
@@ -77,3 +86,20 @@ def test_a_stand_in_that_the_build_did_not_see_is_not_kept(book):
     assert "The build saw: " in book.errors
     book.write("data", "print('mended')")
     assert book.build() == ["data"]
+
+
+@pytest.mark.quick
+def test_a_home_that_cannot_be_written_says_nothing_in_a_page(tmp_path):
+    """Matplotlib would announce a folder of its own, and a list of fonts that takes long to make."""
+    code = f"""
+import pathlib, subprocess, sys
+from bookbuild.run import isolation
+variables = isolation.variables(pathlib.Path({str(tmp_path)!r}))
+draw = [sys.executable, "-c", "import matplotlib.pyplot"]
+drawn = subprocess.run(draw, env=variables, stderr=subprocess.PIPE)
+print(drawn.returncode, drawn.stderr.decode())
+"""
+    home = {"HOME": "/dev/null/home", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'book' / '_ext'}"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG", "MPL"))}
+    told = subprocess.run([sys.executable, "-c", code], env=kept | home, capture_output=True, text=True)
+    assert told.stdout.strip() == "0"

@@ -204,14 +204,6 @@ def test_wrong_bytes_from_a_mirror_are_never_kept(data_dir, mirror):
     assert [path.name for path in data_dir.rglob("*") if path.is_file()] == [".mnist.lock"]
 
 
-def test_a_damaged_file_is_named(data_dir, mirror):
-    data.load("mnist")
-    victim = data_dir / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.*Delete"):
-        data.load("mnist")
-
-
 def test_without_data_and_host_a_standin_is_made_and_says_so(data_dir, no_mirror):
     standin = data.load("mnist")
     assert standin.source.is_standin
@@ -222,8 +214,9 @@ def test_without_data_and_host_a_standin_is_made_and_says_so(data_dir, no_mirror
     assert data.load("mnist").source.sha256 == standin.source.sha256
 
 
-def test_standins_can_be_forbidden(data_dir, no_mirror, monkeypatch):
-    monkeypatch.setenv("DLBOOK_STANDINS", "never")
+@pytest.mark.parametrize("word", ["never", "Never", " never"])
+def test_standins_can_be_forbidden(data_dir, no_mirror, monkeypatch, word):
+    monkeypatch.setenv("DLBOOK_STANDINS", word)
     with pytest.raises(DataError, match="DLBOOK_DATA"):
         data.load("mnist")
 

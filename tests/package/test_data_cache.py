@@ -94,6 +94,18 @@ def test_a_copy_from_elsewhere_is_taken_for_what_it_is_and_verified_from_then_on
     assert data.load("cifar10").source == loaded.source
 
 
+def test_two_copies_that_say_the_same_of_themselves_are_two(directory):
+    """A page that one was computed on must not be shown for the other."""
+    states = set()
+    for split in (TRAIN, TEST):
+        foreign(directory, source="somewhere")
+        path = directory / "cifar10" / "test.safetensors"
+        said = {"classes": json.dumps(split.classes), "source": "somewhere"}
+        save_file({"images": split.images[:5], "labels": split.labels[:5]}, path, said)
+        states.add(ENTRIES["cifar10"].state())
+    assert len(states) == 2
+
+
 def test_a_copy_in_a_folder_that_cannot_be_written_is_good_too(directory, monkeypatch):
     foreign(directory, source="somewhere")
     before = {path: path.read_bytes() for path in (directory / "cifar10").iterdir()}

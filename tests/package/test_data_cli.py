@@ -1,6 +1,8 @@
 """``python -m dlbook.data``, and the weights that it brings."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,6 +139,65 @@ def test_remove_keeps_photographs_that_it_did_not_bring(web, capsys):
     assert "kept" in capsys.readouterr().out
     assert len(list(folder.rglob("*.jpg"))) == 40
     assert not list(folder.glob("*.safetensors"))
+
+
+def test_remove_keeps_what_a_user_put_beside_the_photographs_or_changed(web, capsys):
+    main(["fetch", "flower_photos"])
+    folder = REGISTRY["flower_photos"].location
+    own = [
+        folder / "notes.txt",
+        folder / "roses" / "0.jpg",
+        folder / "roses" / "mine.jpg",
+        folder / "x" / "y",
+    ]
+    (folder / "x").mkdir()
+    for path in own:
+        path.write_bytes(b"mine")
+    capsys.readouterr()
+    assert main(["remove", "flower_photos"]) == 0
+    said = capsys.readouterr().out
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == own
+    assert all(str(path) in said for path in own)
+
+
+def test_remove_follows_no_path_out_of_its_folder(web, tmp_path):
+    main(["fetch", "flower_photos"])
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"mine")
+    marker = REGISTRY["flower_photos"].location / ".unpacked"
+    digest = hashlib.sha256(b"mine").hexdigest()
+    depth = "../" * len(marker.parts)
+    marker.write_text(f"{digest}  {outside}\n{digest}  {depth}{str(outside)[1:]}\n")
+    main(["remove", "flower_photos"])
+    assert outside.exists()
+
+
+def test_a_photograph_that_is_replaced_by_one_of_the_same_size_is_noticed(web, capsys):
+    main(["fetch", "flower_photos"])
+    photo = REGISTRY["flower_photos"].location / "roses" / "0.jpg"
+    photo.write_bytes(bytes(reversed(photo.read_bytes())))
+    assert REGISTRY["flower_photos"].state().startswith("copy")
+    assert main(["verify", "flower_photos"]) == 1
+    assert "changed" in capsys.readouterr().err
+
+
+def test_a_fetch_keeps_what_lies_in_the_folder_and_goes_on_where_one_was_cut_off(web, monkeypatch):
+    folder = REGISTRY["flower_photos"].location
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    moved = []
+
+    def move(source, target):
+        if len(moved) == 2:
+            raise OSError(28, "No space left on device")
+        moved.append(shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlbook.data.photo_folders.shutil.move", move)
+        assert main(["fetch", "flower_photos"]) == 1
+    assert main(["fetch", "flower_photos"]) == 0
+    assert REGISTRY["flower_photos"].state() == "original"
+    assert (folder / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.slow

@@ -76,6 +76,11 @@ LASTING: dict[str, list[Fault]] = {
     "500": [status(500)],
     "503": [status(503)],
     "redirect in a circle": [redirect("/one/", "/one/")],
+    "a length that is no number": [
+        lambda handler, content: handler.answer(200, {"Content-Length": "many"}, content)
+    ],
+    "two lengths": [lambda handler, content: handler.answer(200, {"Content-Length": "10, 11"}, content)],
+    "redirect to no address": [status(302, Location="http://[::1/")],
     "redirect to nowhere": [status(302, Location="file:///etc/passwd")],
     "stall": [stall],
     "cut in the middle": [cut_without_ranges],
@@ -99,6 +104,35 @@ def test_another_source_serves_when_one_is_bad(misbehave, pauses, truth, tally, 
     assert same(loaded, truth[name])
     assert sum(pauses) <= 60
     tally("a bad source beside a good one")
+
+
+def test_certificates_that_cannot_be_had_are_no_full_disk(web, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/certificates")
+    entry = REGISTRY["mnist"]
+    monkeypatch.setitem(REGISTRY, "mnist", replace(entry, sources=("https://127.0.0.1:9/",)))
+    with pytest.raises(DataError, match="REQUESTS_CA_BUNDLE"):
+        data.fetch("mnist")
+    monkeypatch.setitem(REGISTRY, "mnist", replace(entry, sources=("https://127.0.0.1:9/", *entry.sources)))
+    assert not data.fetch("mnist").source.is_standin
+
+
+def test_a_damaged_file_is_named_and_set_aside_where_a_source_has_a_whole_one(web, truth, monkeypatch):
+    data.load("mnist")
+    entry, victim = REGISTRY["mnist"], REGISTRY["mnist"].files[-1]
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
+    monkeypatch.setitem(REGISTRY, "mnist", replace(entry, sources=()))
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte is damaged.*cannot be made anew"):
+        data.load("mnist")
+    monkeypatch.setitem(REGISTRY, "mnist", entry)
+    assert same(data.load("mnist"), truth["mnist"])
+    assert victim.with_name(f"{victim.name}.damaged").read_bytes().endswith(b"\x07")
+
+
+def test_a_word_that_means_nothing_permits_no_standin(web, monkeypatch):
+    monkeypatch.setitem(REGISTRY, "mnist", replace(REGISTRY["mnist"], sources=()))
+    monkeypatch.setenv("DLBOOK_STANDINS", "nevr")
+    with pytest.raises(DataError, match="'nevr' means nothing"):
+        data.load("mnist")
 
 
 @pytest.mark.parametrize("fault", LASTING)

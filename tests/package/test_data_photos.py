@@ -1,6 +1,7 @@
 """Photographs: any kind of file becomes the same kind of tensor, and its bytes alone choose its split."""
 
 import io
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from torchvision.transforms import functional
 
 from dlbook import data
 from dlbook.data import DataError, photos
+from dlbook.data.files import sha256_of
 from dlbook.data.registry import REGISTRY
 
 CLASSES = REGISTRY["flower_photos"].classes
@@ -92,6 +94,25 @@ def test_every_kind_of_color_becomes_rgb(mode):
     assert (image.float().mean() - expected.mean()).abs() < 3
 
 
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_gray_levels_of_16_bits_keep_their_brightness(kind):
+    levels = np.arange(0, 2**16, 2**8, dtype=np.uint16).reshape(16, 16)
+    content = encoded(Image.fromarray(levels), kind)
+    assert photos.decode(content, 16)[0].tolist() == (levels // 256).tolist()
+
+
+def with_a_broken_description() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    whole = encoded(Image.new("RGB", (20, 20), (9, 9, 9)), "jpeg", exif=exif)
+    return whole.replace(b"\x01\x0e\x00\x02\x00\x00\x00\x0e", b"\x01\x0e\x00\x02\x00\x00\xff\x0e")
+
+
+def of_a_palette_with_transparent_colors() -> bytes:
+    photo = Image.new("RGB", (20, 20), (9, 9, 9)).convert("P")
+    return encoded(photo, transparency=bytes(range(256)))
+
+
 # --- a folder of them ----------------------------------------------------------------------------
 
 
@@ -108,7 +129,28 @@ def test_a_photograph_that_cannot_be_decoded_is_left_out_and_named(directory, ta
         tally("a photograph that cannot be decoded")
     loaded = data.load("flower_photos")
     assert len(loaded.train) + len(loaded.test) == 40
-    assert all(f"roses/{name}" in repr(loaded) for name in bad)
+    assert all(f"roses/{name} (cannot be decoded)" in repr(loaded) for name in bad if name != "bomb.png")
+    assert "roses/bomb.png (larger than Pillow decodes)" in repr(loaded)
+
+
+@pytest.mark.parametrize("made", [with_a_broken_description, of_a_palette_with_transparent_colors])
+def test_what_pillow_warns_of_is_decoded_without_a_word(directory, made):
+    """A warning in a page would fail it."""
+    (directory / "flower_photos" / "roses" / "odd").write_bytes(made())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = data.load("flower_photos")
+    assert len(loaded.train) + len(loaded.test) == 41
+
+
+def test_names_that_are_no_text_and_links_that_lead_nowhere_hold_nothing_up(directory):
+    roses = directory / "flower_photos" / "roses"
+    (roses / "nowhere.jpg").symlink_to("gone.jpg")
+    (roses / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg(np.random.default_rng(7)))
+    (roses / os.fsdecode(b"\xfe.jpg")).write_bytes(b"no photograph")
+    loaded = data.load("flower_photos")
+    assert len(loaded.train) + len(loaded.test) == 41
+    print(loaded)
 
 
 def test_another_photograph_moves_no_other(directory):
@@ -168,7 +210,10 @@ def test_the_state_is_the_same_with_and_without_the_cache(directory):
 
 def test_photographs_from_the_official_archive_are_the_original_until_one_changes(directory):
     folder = directory / "flower_photos"
-    (folder / ".unpacked").write_text(REGISTRY["flower_photos"].listing())
+    lines = [f"{sha256_of(path)}  {path.parent.name}/{path.name}\n" for path in folder.rglob("*.jpg")]
+    (folder / ".unpacked").write_text("".join(lines))
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (folder / "roses" / name).write_bytes(b"of the system")
     assert "original files" in data.load("flower_photos").source.description
     assert REGISTRY["flower_photos"].state() == "original"
     (folder / "roses" / "mine.jpg").write_bytes(jpeg(np.random.default_rng(5)))

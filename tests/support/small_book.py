@@ -92,12 +92,21 @@ class Book:
     def interrupt(self, endless: int, **variables: str) -> list[psutil.Process]:
         """Start a build, press Ctrl-C when so many chapters are in `ENDLESS`; return the processes it had."""
         self.log.write_text("")
-        build = self.start(**variables)
+        return self._end(self.start(**variables), endless, signal.SIGINT)
+
+    def end(self, endless: int, number: int, **variables: str) -> list[psutil.Process]:
+        """The same for an execution by the command line, and any signal."""
+        self.log.write_text("")
+        return self._end(
+            self._start([sys.executable, "-m", "bookbuild", "execute"], variables), endless, number
+        )
+
+    def _end(self, build: subprocess.Popen[str], endless: int, number: int) -> list[psutil.Process]:
         deadline = time.monotonic() + 240
         while (begun := self.executed().count("begun")) < endless and time.monotonic() < deadline:
             time.sleep(0.1)
         processes = psutil.Process(build.pid).children(recursive=True)
-        build.send_signal(signal.SIGINT)
+        build.send_signal(number)
         assert self.finish(build) != 0
         assert begun == endless, self.errors
         return processes

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the extension to Sphinx; from top to bottom, this is the order of events."""
-    from bookbuild import render
+    from bookbuild import reading, render
     from bookbuild.build import Build
     from bookbuild.render import furniture, launch
 
@@ -22,11 +22,14 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     render.add_markup(app)
 
+    app.connect("config-inited", build.wait)
+    app.connect("config-inited", reading.forget_unfinished)
     app.connect("config-inited", build.suppress_consequences)
     app.connect("config-inited", launch.name_repository)
     app.connect("config-inited", furniture.name_commit)
     app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb's own
     app.connect("env-get-outdated", build.outdated)
+    app.connect("env-before-read-docs", reading.begin)
     app.connect("env-before-read-docs", build.leave_unexecuted)
     app.connect("source-read", build.mark)
     app.connect("env-updated", build.refresh)
@@ -35,5 +38,6 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
     app.connect("html-page-context", furniture.drop_repeated_scripts, priority=900)
     app.connect("build-finished", build.write, priority=400)  # its warnings count
-    app.connect("build-finished", build.finish)
+    app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
+    app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -4,6 +4,7 @@ import copy
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,8 @@ from bookbuild.promises import Promise, promises_of
 from dlbook.record import Record
 
 # What precedes the text of a page: YAML between two lines of dashes.
-FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)
+REMEDY = "Begin it with a line ---, `file_format: mystnb`, `kernelspec: {name: python3}`, and a line ---"
 
 
 class BookError(Exception):
@@ -89,7 +91,8 @@ class Page:
     @cached_property
     def is_notebook(self) -> bool:
         """Whether the page has cells to execute: what myst-nb would read as a notebook."""
-        return is_myst_markdown_notebook(self.source)
+        with self._named_errors():
+            return is_myst_markdown_notebook(self.source)
 
     def notebook(self, fingerprint: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
         """Return the page as the notebook that myst-nb makes of it.
@@ -105,15 +108,23 @@ class Page:
     @cached_property
     def _read(self) -> nbformat.NotebookNode:
         markdown = MdParserConfig(enable_extensions=set(self.settings.myst))
-        reader = create_nb_reader(str(self.path), markdown, NbParserConfig(), self.source)
-        if reader is None:
-            raise BookError(f"{self.path} is no notebook")
-        notebook = reader.read(self.source)
-        if notebook.metadata.get("kernelspec", {}).get("name") is None:
-            raise BookError(
-                f"{self.path} does not say what executes it: its front matter needs a kernelspec with a name"
-            )
+        with self._named_errors():
+            reader = create_nb_reader(str(self.path), markdown, NbParserConfig(), self.source)
+            if reader is None or not FRONT_MATTER.match(self.source):
+                raise ValueError("it does not begin with front matter of a notebook")
+            notebook = reader.read(self.source)
+            if not notebook.metadata["kernelspec"]["name"]:
+                raise ValueError("the name of its kernelspec is empty")
         return notebook
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Name the page and the remedy: its front matter may be anything that YAML can say."""
+        try:
+            yield
+        except Exception as error:  # myst-nb and nbformat raise what the unexpected value happens to raise
+            said = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise BookError(f"{self.path} cannot be read as a notebook: {said}. {REMEDY}") from error
 
     @cached_property
     def code(self) -> list[str]:
@@ -184,10 +195,27 @@ class Book:
 
     def _read_pages(self) -> Iterator[Page]:
         for docname in parse_toc_yaml(self.toc):
-            path = self.pages_folder / (docname if docname.endswith(".md") else f"{docname}.md")
-            if path.exists():  # where it does not, Sphinx says so
-                source = path.read_text(encoding="utf-8")
-                yield Page(docname.removesuffix(".md"), path, source, self.settings)
+            name = docname.removesuffix(".md").removesuffix(".ipynb")
+            path = self.pages_folder / f"{name}.md"
+            if path.exists():
+                yield Page(name, path, read_source(path), self.settings)
+            elif path.with_name(f"{path.stem}.ipynb").exists():  # where there is neither, Sphinx says so
+                raise BookError(
+                    f"{name}.ipynb cannot be a page, as its outputs would be kept nowhere. Make it one with "
+                    f"`jupytext --to myst {name}.ipynb`, and move it away"
+                )
+
+
+def read_source(path: Path) -> str:
+    """Return the text of a page as Sphinx reads it: without the mark that some editors begin a file with.
+
+    Raises:
+        BookError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BookError(f"{path} is not UTF-8 ({error}): save it as UTF-8") from error
 
 
 def chosen_pages(book: Book) -> set[str]:

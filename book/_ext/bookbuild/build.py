@@ -36,20 +36,23 @@ class Build:
         if os.environ.get("DLBOOK_CHAPTERS", "").strip():
             config.suppress_warnings = [*config.suppress_warnings, *CONSEQUENCES]
 
+    def wait(self, app: Sphinx, config: Config) -> None:
+        """Wait for any other build in the folder, before Sphinx loads what that one has read."""
+        self.guard = lock(Path(app.outdir).parent)
+
     def execute(self, app: Sphinx) -> None:
-        """Wait for any other build in the folder; then execute what is missing, before anything is read."""
+        """Execute what is missing, before anything is read."""
         self.book = book_of(app)
-        self.guard = lock(self.book.build)
         try:
             cache = ExecutionCache(self.book.cache_folder)
             cache.drop_damaged()
             execute(self.book, cache)
         except (BookError, PromiseError) as error:
-            self.guard.release()
+            self.finish(app, error)
             LOGGER.error("%s", error)
             raise ExtensionError(str(error)) from None
-        except BaseException:
-            self.guard.release()
+        except BaseException as error:
+            self.finish(app, error)
             raise
 
     def outdated(
@@ -108,13 +111,8 @@ class Build:
             launch.write_notebooks(app, self.book)
             summary.write(self.book)
 
-    def finish(self, app: Sphinx, exception: Exception | None) -> None:
-        """Let the next build begin; after warnings, it reads every page again.
-
-        Sphinx would otherwise read nothing again, warn of nothing, and call the same site a success.
-        """
-        if exception is not None or app._warncount:
-            (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    def finish(self, app: Sphinx, exception: BaseException | None) -> None:
+        """Let the next build begin."""
         if self.guard:
             self.guard.release()
 

@@ -1,12 +1,16 @@
 """``python -m dlbook.data``: see, fetch, verify and remove the book's data sets."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from dlbook.data.entries import Entry
 from dlbook.data.registry import REGISTRY
 from dlbook.data.source import DataError
+
+# So many files that are kept are named; beyond that, a number says enough.
+_NAMED = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,8 +102,13 @@ def _path(entry: Entry) -> str:
 
 def _remove(entry: Entry) -> str:
     entry.require_present()
-    kept = ", ".join(map(str, entry.remove()))
-    return f"{entry.name}: removed" + (f"; kept, as dlbook did not bring them: {kept}" if kept else "")
+    kept = [os.fsencode(path).decode(errors="replace") for path in entry.remove()]
+    if not kept:
+        return f"{entry.name}: removed"
+    more = f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    return (
+        f"{entry.name}: removed; kept, as dlbook did not bring it as it is: {', '.join(kept[:_NAMED])}{more}"
+    )
 
 
 _COMMANDS = {

@@ -1,6 +1,7 @@
 """Files from the web: from the first source that has them, resumed, checked, and whole or not there."""
 
 import os
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -83,12 +84,16 @@ def fetch(archives: Sequence[Archive], sources: Sequence[str], folder: Path) -> 
         try:
             with _session() as session:
                 return [_Download(session, source, archive, folder).run() for archive in archives]
-        except (requests.RequestException, WrongBytes) as error:
+        # A ValueError is what an address can raise that a source redirects to.
+        except (requests.RequestException, HTTPError, WrongBytes, ValueError) as error:
             complaints.append(f"{source}: {error}")
-        except OSError:
-            for archive in archives:
-                _part(folder, archive).unlink(missing_ok=True)
-            raise
+        except OSError as error:
+            if error.errno is not None and not isinstance(error, ssl.SSLError):
+                for archive in archives:
+                    _part(folder, archive).unlink(missing_ok=True)
+                raise
+            # Not of the folder, but of the certificates that this machine trusts.
+            complaints.append(f"{source}: {error} (REQUESTS_CA_BUNDLE says where certificates are)")
     raise NoSource("; ".join(complaints) or "no source is known")
 
 
@@ -187,7 +192,11 @@ class _Download:
 
     def _require_length(self, answer: requests.Response, have: int) -> None:
         length = answer.headers.get("Content-Length")
-        if length and "Content-Encoding" not in answer.headers and have + int(length) != self.archive.size:
+        if not length or "Content-Encoding" in answer.headers:
+            return
+        if not (length.isascii() and length.isdecimal()):
+            raise WrongBytes(f"says that {self.archive.name} has {length!r} bytes")
+        if have + int(length) != self.archive.size:
             raise WrongBytes(f"sent {have + int(length):,} bytes, not the {self.archive.size:,} of the file")
 
     def _bar(self, have: int) -> "runtime.tqdm[int]":

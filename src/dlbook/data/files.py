@@ -3,7 +3,8 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from filelock import FileLock
 from dlbook.data.source import DataError
 
 _DRAFT = ".draft"
+# What systems put into folders that somebody looks at, beside what is hidden by its name.
+_LITTER = {"thumbs.db", "desktop.ini"}
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def locked(name: str, directory: Path) -> Iterator[None]:
     Where the folder cannot be written, there is nothing to fight over, and no lock.
     """
     lock = FileLock(directory / f".{name}.lock")
-    with suppress(OSError):
+    with suppress(OSError, NotImplementedError):  # the latter, where there are no locks
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(poll_interval=0.05)
     try:
@@ -65,6 +68,22 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_all(paths: Sequence[Path]) -> list[str]:
+    """Return the SHA-256 of each file; several are read at a time."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(sha256_of, paths))
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files that lie in a folder, but not what is hidden, nor what systems put there."""
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and is_visible(path.name)]
+
+
+def is_visible(name: str) -> bool:
+    """Tell whether a name is one that a user gives a file."""
+    return not name.startswith(".") and name.lower() not in _LITTER
+
+
 def require_checksum(path: Path, sha256: str) -> None:
     """Raise a `DataError` where a file is not, byte for byte, what it should be."""
     if not path.exists():
@@ -73,5 +92,5 @@ def require_checksum(path: Path, sha256: str) -> None:
     if found != sha256:
         raise DataError(
             f"{path} is damaged: its SHA-256 is {found}, it should be {sha256}. "
-            "Delete the file; the next run fetches it again."
+            "Delete or move it, and the next run fetches it again."
         )

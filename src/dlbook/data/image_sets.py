@@ -10,7 +10,7 @@ from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dlbook.data.entries import Entry, data_directory
 from dlbook.data.files import locked
@@ -45,9 +45,6 @@ class ImageSet(Entry):
     shape: tuple[int, int, int]
     counts: tuple[int, ...] = ()
     standin: StandIn
-
-    # Whether damaged files may be made anew; not, where they may be another program's.
-    is_replaceable: ClassVar[bool] = True
 
     @property
     def directory(self) -> Path:
@@ -88,7 +85,7 @@ class ImageSet(Entry):
         try:
             return self._dataset(self._have())
         except NoSource as unreachable:
-            if os.environ.get("DLBOOK_STANDINS") == "never":
+            if not _may_stand_in():
                 raise DataError(
                     f"{self.title} is not in {self.directory} and no source delivered it "
                     f"({unreachable}). Stand-ins are forbidden here (DLBOOK_STANDINS=never): connect this "
@@ -114,8 +111,6 @@ class ImageSet(Entry):
             try:
                 return self._adopt(self.read())
             except DataError as error:
-                if not self.is_replaceable:
-                    raise
                 problem = error
         else:
             _require_writable(self.directory)
@@ -161,6 +156,18 @@ class ImageSet(Entry):
         if content.origin == "original":
             return f"The original files, from {self.homepage}."
         return f"A copy found on this machine, not the official files: {content.source}."
+
+
+def _may_stand_in() -> bool:
+    """Tell whether stand-ins are permitted: a word that is misspelled must not publish them.
+
+    Raises:
+        DataError: ``DLBOOK_STANDINS`` is neither ``never`` nor empty.
+    """
+    said = os.environ.get("DLBOOK_STANDINS", "").strip().lower()
+    if said not in ("", "never"):
+        raise DataError(f"DLBOOK_STANDINS is 'never' or not set; {said!r} means nothing")
+    return not said
 
 
 def _require_writable(directory: Path) -> None:

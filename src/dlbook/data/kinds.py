@@ -3,18 +3,19 @@
 The site's build imports this module, so it imports nothing heavy.
 """
 
+import functools
 import hashlib
 import json
 import struct
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlbook.data import archives
-from dlbook.data.files import draft, locked, require_checksum, sweep
+from dlbook.data.files import draft, locked, require_checksum, sha256_of, sweep
 from dlbook.data.image_sets import ImageSet
 from dlbook.data.source import DataError
 
@@ -31,7 +32,6 @@ class IdxFiles(ImageSet):
     """
 
     unpacked: Mapping[str, str]
-    is_replaceable: ClassVar[bool] = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -58,7 +58,10 @@ class IdxFiles(ImageSet):
 
         packed = fetching.fetch(self.archives, self.sources, self.downloads)
         sweep(self.location)
-        for path, archive, file in zip(packed, self.archives, self.files, strict=True):
+        facts = zip(packed, self.archives, self.files, self.unpacked.values(), strict=True)
+        for path, archive, file, sha256 in facts:
+            if file.exists() and sha256_of(file) != sha256:  # another program's, perhaps
+                file.replace(file.with_name(f"{file.name}.damaged"))
             with draft(file) as written:
                 written.write_bytes(archives.read_gzip(path, archive.largest))
         return self.read()
@@ -116,7 +119,12 @@ class Cached(ImageSet):
         said = _metadata(self.cache_files[0])
         if said.get("origin") == "original":
             return "original"
-        return self.identity_of(said.get("source_sha256") or said.get("source", ""))
+        return self.identity_of(said.get("source_sha256") or said.get("sha256") or self._content())
+
+    def _content(self) -> str:
+        """Return the checksum of the pixels and labels, as if it had been written down."""
+        facts = [file.stat() for file in self.files]
+        return _checksum(self.files, tuple((fact.st_mtime_ns, fact.st_size) for fact in facts))
 
     @staticmethod
     def identity_of(copy: str) -> str:
@@ -124,15 +132,42 @@ class Cached(ImageSet):
         return f"copy {hashlib.sha256(copy.encode()).hexdigest()[:8]}"
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    """Return what a safetensors file says of itself; nothing, where it cannot be read."""
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return what a safetensors file says of its tensors and of itself, and where the tensors begin."""
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(min(length, 1_000_000)))
-        return dict(header.get("__metadata__", {}))
-    except (OSError, ValueError, struct.error, AttributeError, TypeError):
-        return {}
+        return (header if isinstance(header, dict) else {}), 8 + length
+    except (OSError, ValueError, struct.error):
+        return {}, 0
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """Return what a safetensors file says of itself; nothing, where it cannot be read."""
+    said = _header(path)[0].get("__metadata__")
+    return said if isinstance(said, dict) else {}
+
+
+@functools.lru_cache
+def _checksum(files: Sequence[Path], state: object) -> str:
+    """Return `dlbook.data.dataset.checksum` of the splits in the files, read without PyTorch.
+
+    Args:
+        files: of the tensor cache; what is wrong with a damaged one, its reader says.
+        state: of the files on the disk; while it is the same, they are not read again.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        header, begin = _header(path)
+        with suppress(KeyError, TypeError, ValueError, OSError), path.open("rb") as file:
+            for name in ("images", "labels"):
+                start, end = header[name]["data_offsets"]
+                file.seek(begin + start)
+                while start < end and (part := file.read(min(1 << 20, end - start))):
+                    digest.update(part)
+                    start += len(part)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,14 @@ The site's build imports this module, so it imports nothing heavy.
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dlbook.data import archives
+from dlbook.data.files import draft, is_visible, sha256_of, sha256_of_all, visible_files
 from dlbook.data.kinds import Cached
 from dlbook.data.source import DataError
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from dlbook.data.dataset import Content, Split
     from dlbook.data.photos import Photo
 
-# Beside photographs that were unpacked from the official archive: their listing at that time.
-_ORIGIN = ".unpacked"
+# Beside what was unpacked from the official archive: the checksum and the path of each of its files.
+_BROUGHT = ".unpacked"
 # So many files that cannot be decoded are named; beyond that, a number says enough.
 _NAMED = 10
 
@@ -33,15 +34,16 @@ class PhotoFolders(Cached):
     Their bytes decide which are the test split, about 15 % of them. Without the folders, a cache is good too.
     """
 
-    outdated: ClassVar[str] = "photographs were added or removed; the next fetch reads them again"
+    outdated: ClassVar[str] = "photographs were added, removed or changed; the next fetch reads them again"
 
     def is_present(self) -> bool:
         """Tell whether there is a cache, or a folder for each class."""
         return super().is_present() or all((self.location / name).exists() for name in self.classes)
 
     def listing(self) -> str | None:
-        """Return a checksum of the photographs' names and sizes; None where a class has no folder."""
-        return _listing(self.location, self.classes)
+        """Return a checksum of the photographs' names and contents; None where a class has no folder."""
+        found = self._photographs()
+        return None if found is None else _checksum(found)
 
     def verify(self) -> None:
         """Check the cache, where there is one, and that it was made from the photographs beside it."""
@@ -60,11 +62,21 @@ class PhotoFolders(Cached):
         return content
 
     def remove(self) -> list[Path]:
-        """Remove the cache, and the photographs too if `fetch` brought them; return what stays."""
-        if not (self.location / _ORIGIN).exists():
-            return super().remove()
-        shutil.rmtree(self.location)
-        return []
+        """Remove the cache, and what `fetch` brought and nobody has changed; return the files that stay."""
+        inside = self.location.resolve()
+        for path, sha256 in self._brought().items():
+            file = inside / path
+            if file.resolve().is_relative_to(inside) and file.is_file() and sha256_of(file) == sha256:
+                file.unlink()
+        for file in (*self.files, self.location / _BROUGHT):
+            file.unlink(missing_ok=True)
+        left = sorted(path for path in self.location.rglob("*") if not path.is_dir() or path.is_symlink())
+        for folder in sorted((path for path in self.location.rglob("*") if path.is_dir()), reverse=True):
+            with suppress(OSError):  # not empty, or a link
+                folder.rmdir()
+        with suppress(OSError):
+            self.location.rmdir()
+        return left
 
     def describe(self, content: "Content") -> str:
         """Return a sentence for the reader: where they come from, and how many could be decoded."""
@@ -83,11 +95,32 @@ class PhotoFolders(Cached):
 
     def _origin(self, listing: str) -> str:
         """Tell whether the photographs are those of the official archive, and no others."""
-        marker = self.location / _ORIGIN
-        return "original" if marker.is_file() and marker.read_text().strip() == listing else "copy"
+        brought = {
+            path: sha256
+            for path, sha256 in self._brought().items()
+            if path.rpartition("/")[0] in self.classes and is_visible(path.rpartition("/")[2])
+        }
+        return "original" if listing == _checksum(brought) else "copy"
+
+    def _photographs(self) -> dict[str, str] | None:
+        """Return path → SHA-256 of each photograph; None where a class has no folder."""
+        if not all((self.location / name).is_dir() for name in self.classes):
+            return None
+        found = [path for name in self.classes for path in visible_files(self.location / name)]
+        names = [f"{path.parent.name}/{path.name}" for path in found]
+        return dict(zip(names, sha256_of_all(found), strict=True))
+
+    def _brought(self) -> dict[str, str]:
+        """Return path → SHA-256 of what was unpacked; nothing where the photographs are somebody's own."""
+        try:
+            lines = (self.location / _BROUGHT).read_text("utf-8", "surrogateescape").splitlines()
+        except OSError:
+            return {}
+        facts = [line.partition("  ") for line in lines]
+        return {path: sha256 for sha256, _, path in facts if path}
 
     def _fetch_photographs(self) -> None:
-        """Unpack the official archive beside its final place, and move it there whole."""
+        """Unpack the official archive, and move what it holds to its place; what lies there stays."""
         from dlbook.data import fetching
 
         (packed,) = fetching.fetch(self.archives, self.sources, self.downloads)
@@ -95,22 +128,25 @@ class PhotoFolders(Cached):
         shutil.rmtree(top, ignore_errors=True)
         archives.extract_tar(packed, top, self.archives[0].largest)
         folder = top / self.name
-        listing = _listing(folder, self.classes)
-        if listing is None:
+        if not all((folder / name).is_dir() for name in self.classes):
             raise DataError(f"{packed} lacks a folder of {', '.join(self.classes)}")
-        (folder / _ORIGIN).write_text(listing)
-        if self.location.exists():  # a damaged cache, or a class's folder is missing
-            self._set_aside(self.downloads / "before")
-        folder.rename(self.location)
+        self._require_no_others()
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        facts = zip(sha256_of_all(files), files, strict=True)
+        lines = [f"{sha256}  {file.relative_to(folder).as_posix()}\n" for sha256, file in facts]
+        # It goes first: by it, the next run knows a move that was cut off for its own, and goes on.
+        with draft(self.location / _BROUGHT) as written:
+            written.write_text("".join(lines), "utf-8", "surrogateescape")
+        for path in folder.iterdir():
+            if not (self.location / path.name).exists():
+                shutil.move(path, self.location / path.name)
 
-    def _set_aside(self, place: Path) -> None:
-        if any(path.is_dir() for path in self.location.iterdir()):
+    def _require_no_others(self) -> None:
+        if not self._brought() and any((self.location / name).exists() for name in self.classes):
             raise DataError(
                 f"{self.location} lacks the folder of a class. Move it away, and the next run fetches the "
                 "photographs; or add what is missing."
             )
-        shutil.rmtree(place, ignore_errors=True)
-        self.location.rename(place)
 
     def _decoded(self) -> "Content":
         """Return images (N, C, H, W) uint8 of the entry's shape.
@@ -125,10 +161,10 @@ class PhotoFolders(Cached):
         found = photos.find(self.location, self.classes)
         train, bad = self._split([photo for photo in found if not photo.is_test])
         test, bad_in_test = self._split([photo for photo in found if photo.is_test])
-        words = f"{len(train) + len(test):,} photographs{self._left_out(bad + bad_in_test)}"
+        words = f"{len(train) + len(test):,} photographs{self._left_out(bad | bad_in_test)}"
         return Content(train, test, words, listing, self._origin(listing))
 
-    def _split(self, chosen: Sequence["Photo"]) -> tuple["Split", list[Path]]:
+    def _split(self, chosen: Sequence["Photo"]) -> tuple["Split", dict[Path, str]]:
         from dlbook.data import photos
 
         try:
@@ -138,20 +174,15 @@ class PhotoFolders(Cached):
                 f"{self.location} has too few photographs that can be decoded: {error}"
             ) from error
 
-    def _left_out(self, skipped: Sequence[Path]) -> str:
+    def _left_out(self, skipped: Mapping[Path, str]) -> str:
         if not skipped:
             return ""
-        names = sorted(str(path.relative_to(self.location)) for path in skipped)
+        shown = ((os.fsencode(path.relative_to(self.location)), why) for path, why in skipped.items())
+        names = sorted(f"{name.decode(errors='replace')} ({why})" for name, why in shown)
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return f"; left out, as they cannot be decoded: {', '.join(names[:_NAMED])}{more}"
+        return f"; left out: {', '.join(names[:_NAMED])}{more}"
 
 
-def _listing(folder: Path, classes: Sequence[str]) -> str | None:
-    if not all((folder / name).is_dir() for name in classes):
-        return None
-    facts = sorted(
-        f"{name}/{photo.name} {photo.stat().st_size}"
-        for name in classes
-        for photo in os.scandir(folder / name)
-    )
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+def _checksum(photographs: Mapping[str, str]) -> str:
+    facts = "\n".join(f"{path} {sha256}" for path, sha256 in sorted(photographs.items()))
+    return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()

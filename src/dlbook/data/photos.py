@@ -1,8 +1,8 @@
 """Photographs in one folder a class: decoded, oriented, cut to one size, and split by their content."""
 
-import hashlib
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from torchvision.transforms import functional
 
 from dlbook import runtime
 from dlbook.data.dataset import Split
+from dlbook.data.files import sha256_of_all, visible_files
 from dlbook.data.source import DataError
 
 # About this share of the photographs becomes the test split.
@@ -46,16 +47,15 @@ def find(folder: Path, classes: Sequence[str]) -> list[Photo]:
     for label, name in enumerate(classes):
         if not (folder / name).is_dir():
             raise DataError(f"{folder} needs a folder {name!r} of photographs, and has none")
-        found = [path for path in (folder / name).iterdir() if path.is_file() and path.name[0] != "."]
+        found = visible_files(folder / name)
         paths += found
         labels += [label] * len(found)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths)
-        photos = [Photo(*facts) for facts in zip(paths, labels, digests, strict=True)]
+    digests = map(bytes.fromhex, sha256_of_all(paths))
+    photos = [Photo(*facts) for facts in zip(paths, labels, digests, strict=True)]
     return sorted(photos, key=lambda photo: (photo.digest, photo.path))
 
 
-def read(photos: Sequence[Photo], classes: tuple[str, ...], size: int) -> tuple[Split, list[Path]]:
+def read(photos: Sequence[Photo], classes: tuple[str, ...], size: int) -> tuple[Split, dict[Path, str]]:
     """Decode photographs.
 
     The shorter side becomes ``size`` pixels (antialiased) and the middle of the longer one is kept, as
@@ -67,31 +67,37 @@ def read(photos: Sequence[Photo], classes: tuple[str, ...], size: int) -> tuple[
         size: height and width of the images.
 
     Returns:
-        Images (N, 3, size, size) uint8 in the photographs' order, and the files that cannot be decoded.
+        Images (N, 3, size, size) uint8 in the photographs' order, and why which files were left out.
 
     Raises:
         DataError: not one photograph can be decoded.
     """
     images = torch.empty(len(photos), 3, size, size, dtype=torch.uint8)
     labels = torch.tensor([photo.label for photo in photos], dtype=torch.int64)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes and resizes outside Python's lock
+    # Pillow decodes and resizes outside Python's lock. It warns where a photograph's description is broken,
+    # or where there are many pixels: decoded it is nonetheless, or named as left out.
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         decoded = pool.map(_decode_into, images, [photo.path for photo in photos])
-        bar = runtime.progress(decoded, desc="decoding", unit="photo", total=len(photos))
-        good = torch.tensor(list(bar), dtype=torch.bool)
-    skipped = [photo.path for photo, kept in zip(photos, good.tolist(), strict=True) if not kept]
+        problems = list(runtime.progress(decoded, desc="decoding", unit="photo", total=len(photos)))
+    skipped = {photo.path: why for photo, why in zip(photos, problems, strict=True) if why}
     if skipped:
+        good = torch.tensor([not why for why in problems], dtype=torch.bool)
         images, labels = images[good], labels[good]
     return Split(images, labels, classes), skipped
 
 
-def _decode_into(image: Tensor, path: Path) -> bool:
+def _decode_into(image: Tensor, path: Path) -> str:
+    """Decode a photograph into a tensor; return why it cannot be, or an empty text."""
     try:
         image.copy_(decode(path.read_bytes(), image.shape[-1]))
     except MemoryError:
         raise
+    except Image.DecompressionBombError:
+        return "larger than Pillow decodes"
     except Exception:  # on damaged bytes, Pillow's decoders raise a dozen kinds of errors
-        return False
-    return True
+        return "cannot be decoded"
+    return ""
 
 
 def decode(content: bytes, size: int) -> Tensor:
@@ -101,6 +107,16 @@ def decode(content: bytes, size: int) -> Tensor:
         Exception: Pillow cannot decode it; it does not say which errors that raises.
     """
     with Image.open(io.BytesIO(content)) as photo:
-        upright = ImageOps.exif_transpose(photo).convert("RGB")
+        upright = _in_bytes(ImageOps.exif_transpose(photo)).convert("RGB")
     square = functional.center_crop(functional.resize(upright, [size]), [size, size])
     return torch.from_numpy(np.array(square)).permute(2, 0, 1)
+
+
+def _in_bytes(photo: Image.Image) -> Image.Image:
+    """Return a photograph of 16 bits with 8; Pillow itself would make white of nearly all gray levels.
+
+    Colors of a palette with a transparent one lose that here, which Pillow would warn of.
+    """
+    if photo.mode.startswith("I"):
+        return Image.fromarray((np.asarray(photo) >> 8).clip(0, 255).astype(np.uint8))
+    return photo.convert("RGBA") if "transparency" in photo.info else photo

@@ -4,7 +4,6 @@ Publishing stops where this finds a problem.
 """
 
 import hashlib
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from bookbuild import summary
 from bookbuild.book import Book
 from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
+from bookbuild.repository import GitError, git
 from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
@@ -135,8 +135,11 @@ def _resolves(site: Site, page: Path, address: str) -> bool:
 
 def commits(site: Site) -> Iterator[str]:
     """Every page was built from the commit that is checked out."""
-    asked = ["git", "-C", str(site.book.root), "rev-parse", "HEAD"]
-    head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        head = git(site.book.root, "rev-parse", "HEAD")
+    except GitError as error:
+        yield f"nobody can tell which commit the pages were built from: {error}"
+        return
     for path, page in site.pages.items():
         stamp = page.select_one("meta[name=dlbook-commit]")
         built = stamp["content"] if isinstance(stamp, Tag) else "an unknown commit"

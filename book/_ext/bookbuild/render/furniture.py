@@ -1,13 +1,14 @@
 """Mend what the theme and its extensions leave wrong in every page."""
 
 import functools
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from bookbuild.repository import commit
 
 
 def drop_repeated_scripts(
@@ -25,9 +26,9 @@ def drop_repeated_scripts(
 
 def name_commit(app: Sphinx, config: Config) -> None:
     """Say in each page's foot from which commit it was built; the outputs can be older, and say so."""
-    commit = head(Path(app.srcdir))
-    if commit:
-        foot = f"<p>Built from commit <code>{commit[:12]}</code>.</p>"
+    at = head(Path(app.srcdir).parent)
+    if at:
+        foot = f"<p>Built from commit <code>{at[:12]}</code>.</p>"
         config.html_theme_options["extra_footer"] = config.html_theme_options.get("extra_footer", "") + foot
 
 
@@ -36,12 +37,8 @@ def stamp_commit(
 ) -> None:
     """Write the commit into the page's head, where a program can read it."""
     context["metatags"] = context.get("metatags", "") + (
-        f'<meta name="dlbook-commit" content="{head(Path(app.srcdir))}" />\n'
+        f'<meta name="dlbook-commit" content="{head(Path(app.srcdir).parent)}" />\n'
     )
 
 
-@functools.cache
-def head(folder: Path) -> str:
-    """Return the commit that a folder's checkout is at; an empty text outside of one."""
-    asked = ["git", "-C", str(folder), "rev-parse", "HEAD"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+head = functools.cache(commit)  # asked for in every page

@@ -16,12 +16,11 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from bookbuild.book import Book, Page
-from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
 from bookbuild.render.results import provenance_fact, result_text
 from bookbuild.render.surroundings import NoPlainFormError, Place, Surroundings
-from bookbuild.repository import repository, site_address
+from bookbuild.repository import commit, reason, repository, site_address
 from bookbuild.summary import saved_address
 
 LOGGER = logging.getLogger(__name__)
@@ -30,8 +29,11 @@ BRANCH, BINDER_BRANCH = "notebooks", "binder"
 
 def name_repository(app: Sphinx, config: Config) -> None:
     """Tell the theme where the sources are, for *Suggest edit* and *Open issue*."""
-    found = repository(Path(app.srcdir))
-    if found:
+    root = Path(app.srcdir).parent
+    found = repository(root)
+    if found is None:
+        LOGGER.info("no buttons lead to Colab, Binder and GitHub: %s", reason(root))
+    else:
         config.html_theme_options |= {
             "repository_url": f"https://github.com/{'/'.join(found)}",
             "repository_branch": "main",
@@ -112,10 +114,10 @@ def _notebook(
         titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
         places=dict(_places(rendering.app)),
     )
-    commit = head(rendering.book.root) or "HEAD"
+    at = commit(rendering.book.root) or "HEAD"
     loads = _loads(rendering.book, page, around.site)
     prompt = rendering.app.config.nb_code_prompt_show
-    return to_notebook(page.source, around, address, commit, loads, prompt)
+    return to_notebook(page.source, around, address, at, loads, prompt)
 
 
 def _loads(book: Book, page: Page, site: str) -> dict[str, dict[str, tuple[str, str]]]:

@@ -1,13 +1,15 @@
 """The store of executed pages: one build at a time, and no damaged entry is ever rendered.
 
-jupyter-cache neither locks its folder nor checks what it reads back. This module does both, and lets
-jupyter-cache itself remove what is damaged; the pages concerned are executed again.
+jupyter-cache neither locks its folder nor checks what it reads back. This module does both. What seems
+damaged is set aside and not deleted, as hours may have gone into it; the pages concerned are executed again.
 """
 
+import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -18,7 +20,7 @@ from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import NbArtifacts
 from sphinx.util import logging
 
-from bookbuild.book import Outputs
+from bookbuild.book import BookError, Outputs
 from dlbook.record import Record
 
 LOGGER = logging.getLogger(__name__)
@@ -27,6 +29,14 @@ NOTEBOOK, CHECKSUM = "base.ipynb", "base.sha256"
 RECORD, FILES = "record.json", "files"
 # A file in an entry that another machine computed.
 ELSEWHERE = "from-elsewhere"
+# What a file system says that has no locks, or none to give.
+LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+# Seconds to wait for a database that another program holds.
+PATIENCE = 60
+# What SQLite says of a database that is none, or not this one; all else has a cause outside of the file.
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+# Of entries that jupyter-cache keeps; its own thousand would push a book's earlier outputs out in time.
+MOST_ENTRIES = 1_000_000
 
 
 def checksum(entry: Path) -> str:
@@ -51,17 +61,26 @@ def sign(entry: Path) -> None:
 
 
 def entries(folder: Path) -> list[tuple[int, str, str]] | None:
-    """Return number, key and source file of each entry; None where the cache's list cannot be read.
+    """Return number, key and source file of each entry; None where the cache's list is damaged.
 
     Read with sqlite3 itself: to load what jupyter-cache reads it with takes longer than the rest.
+
+    Raises:
+        BookError: another program holds the list, or it cannot be opened.
     """
+    path = folder / "global.db"
     try:
-        with closing(sqlite3.connect(folder / "global.db")) as database:
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
             if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 return None
             return database.execute("SELECT pk, hashkey, uri FROM nbcache").fetchall()
-    except sqlite3.DatabaseError:
-        return None
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in DAMAGE:  # the higher bits say more about it
+            return None
+        raise BookError(
+            f"the list of executed pages, {path}, cannot be read: {error}. Nothing was changed; end the "
+            "program that uses the file, or let this user read and write it, and build again"
+        ) from error
 
 
 @contextmanager
@@ -75,7 +94,10 @@ def locked(build: Path) -> Iterator[None]:
 
 
 def lock(build: Path) -> FileLock:
-    """Return the lock of a build's folder, held; the system frees it if this process dies."""
+    """Return the lock of a build's folder, held; the system frees it if this process dies.
+
+    Some network drives have no locks: there it is not held, and the build says so.
+    """
     build.mkdir(parents=True, exist_ok=True)
     guard = FileLock(build / ".build.lock")
     try:
@@ -83,6 +105,12 @@ def lock(build: Path) -> FileLock:
     except Timeout:
         LOGGER.info("another build is running in %s: waiting for it to finish", build)
         guard.acquire()
+    except OSError as error:
+        if error.errno not in LOCKLESS:
+            raise
+        LOGGER.info(
+            "%s can hold no lock (%s): let no second build run in it meanwhile", build, error.strerror
+        )
     return guard
 
 
@@ -98,25 +126,41 @@ class ExecutionCache:
         self._cache = get_cache(str(folder))
 
     def drop_damaged(self) -> list[str]:
-        """Remove what is damaged, and say so.
+        """Set aside what is damaged, and say so.
 
         Returns:
-            The source files whose entries were removed; ``*`` where the whole cache had to go.
+            The source files whose entries were set aside; ``*`` where it was the whole cache.
+
+        Raises:
+            BookError: the cache cannot be read, and nobody knows whether it is damaged.
         """
         if not (self.folder / "global.db").exists():
             return []
         listed = entries(self.folder)
         if listed is None:
-            self._cache.clear_cache()
-            LOGGER.info("the execution cache was damaged and is removed; what is missing executes again")
+            place = self._set_aside(self.folder)
+            self._cache = get_cache(str(self.folder))
+            LOGGER.info("the execution cache was damaged and is now %s; its pages execute again", place)
             return ["*"]
-        damaged = [(pk, uri) for pk, key, uri in listed if not is_whole(self._entry(key))]
+        damaged = [(pk, key, uri) for pk, key, uri in listed if not is_whole(self._entry(key))]
         if damaged:
-            NbCacheRecord.remove_records([pk for pk, _ in damaged], self._cache.db)
-        sources = sorted({uri for _, uri in damaged})
-        for source in sources:
-            LOGGER.info("%s: its cached outputs were removed; what is missing executes again", source)
-        return sources
+            NbCacheRecord.remove_records([pk for pk, _, _ in damaged], self._cache.db)
+        for _, key, uri in damaged:
+            place = self._set_aside(self._entry(key))
+            LOGGER.info("%s: its cached outputs were damaged and are now %s", uri, place)
+        return sorted({uri for _, _, uri in damaged})
+
+    def _set_aside(self, path: Path) -> Path:
+        place = self.folder.with_name(f"{self.folder.name}-damaged")
+        place.mkdir(exist_ok=True)
+        target = place / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}-{path.name.lstrip('.')}"
+        if path.exists():
+            path.rename(target)
+        return target
+
+    def keys(self) -> set[str]:
+        """Return what the entries are kept under."""
+        return {record.hashkey for record in self._cache.list_cache_records()}
 
     def find(self, key: str) -> Outputs | None:
         """Return the outputs that are kept under a key; None where there are none."""
@@ -144,8 +188,18 @@ class ExecutionCache:
             artifacts=NbArtifacts(paths, in_folder=artifacts),
             data={"execution_seconds": seconds},
         )
+        self.keep(bundle)
+
+    def keep(self, bundle: CacheBundleIn) -> Path:
+        """Keep what jupyter-cache calls a bundle, and return the entry's folder.
+
+        Cut off in the middle, the entry has no signature, and the next build sets it aside.
+        """
+        self._cache.change_cache_limit(MOST_ENTRIES)
         kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-        sign(self._entry(kept.hashkey))
+        entry = self._entry(kept.hashkey)
+        sign(entry)
+        return entry
 
     def _entry(self, key: str) -> Path:
         return self.folder / "executed" / key

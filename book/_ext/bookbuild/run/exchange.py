@@ -8,16 +8,20 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import requests
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 
 from bookbuild.book import Book, BookError
-from bookbuild.repository import site_address
-from bookbuild.run.cache import ELSEWHERE, entries, is_whole, sign
+from bookbuild.repository import reason, site_address
+from bookbuild.run.acceptance import objection
+from bookbuild.run.cache import ELSEWHERE, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
 from dlbook.data import archives
 from dlbook.data.source import DataError
+from dlbook.record import Record
 
 ARCHIVE = "execution-cache.tar.gz"
 # A cache of this book has a few megabytes; more than this is a mistake, or worse.
@@ -43,31 +47,42 @@ def merge(source: Path, book: Book) -> Counter[str]:
     """
     if not (source / "global.db").exists() or entries(source) is None:
         raise CacheError(f"{source} is no execution cache: expected jupyter-cache's global.db in it")
-    theirs, ours = get_cache(str(source)), get_cache(str(book.cache_folder))
-    present = {record.hashkey for record in ours.list_cache_records()}
+    ours = ExecutionCache(book.cache_folder)
+    ours.drop_damaged()
+    present = ours.keys()
     counts = Counter({"added": 0, "there already": 0, "damaged": 0})
-    for record in theirs.list_cache_records():
+    for record in get_cache(str(source)).list_cache_records():
+        entry = source / "executed" / record.hashkey
         if record.hashkey in present:
             counts["there already"] += 1
-        elif is_whole(source / "executed" / record.hashkey) and _add(theirs, record, ours, book):
+        elif bundle := _read(entry, record, book):
+            (ours.keep(bundle) / ELSEWHERE).touch()
             counts["added"] += 1
         else:
             counts["damaged"] += 1
     return counts
 
 
-def _add(theirs: JupyterCacheAbstract, record: NbCacheRecord, ours: JupyterCacheAbstract, book: Book) -> bool:
-    """Add one entry; False where it is stored under a key that is not its own."""
-    entry = theirs.get_cache_bundle(record.pk)
-    if ours.create_hashed_notebook(entry.nb)[1] != record.hashkey:
-        return False
-    path = _local_path(record.uri, book)
-    bundle = CacheBundleIn(entry.nb, path, artifacts=entry.artifacts, data=dict(record.data))
-    ours.cache_notebook_bundle(bundle, check_validity=False)
-    added = book.cache_folder / "executed" / record.hashkey
-    sign(added)
-    (added / ELSEWHERE).touch()
-    return True
+def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | None:
+    """Return one entry of another cache; None where it is damaged, has another's key, or would fail here."""
+    try:
+        if not is_whole(entry):
+            return None
+        notebook = nbformat.read(entry / NOTEBOOK, nbformat.NO_CONVERT)
+        if JupyterCacheBase(entry).create_hashed_notebook(notebook)[1] != record.hashkey:
+            return None
+        if objection(notebook):
+            return None
+        Record.from_json((entry / "artifacts" / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):  # JSON, but of something else
+        return None
+    artifacts = [str(path) for path in (entry / "artifacts").rglob("*") if path.is_file()]
+    return CacheBundleIn(
+        notebook,
+        _local_path(record.uri, book),
+        artifacts=NbArtifacts(artifacts, in_folder=entry / "artifacts"),
+        data=dict(record.data or {}),
+    )
 
 
 def _local_path(uri: str, book: Book) -> str:
@@ -122,5 +137,5 @@ def published(book: Book) -> str:
     """Return the address of the cache that this repository's site is published with."""
     site = site_address(book.root)
     if site is None:
-        raise CacheError("no git remote leads to GitHub: say FROM=<folder, archive or address>")
+        raise CacheError(f"{reason(book.root)}: say FROM=<folder, archive or address>")
     return site + ARCHIVE

@@ -21,7 +21,7 @@ import psutil
 import requests
 from sphinx.util import logging
 
-from bookbuild.book import Book, BookError, Page, chosen_pages
+from bookbuild.book import Book, BookError, Page, chosen_pages, read_source
 from bookbuild.promises import broken
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
@@ -179,7 +179,7 @@ class Executor:
 
     def _changed_meanwhile(self, page: Page) -> Failure | None:
         """What runs must be what was keyed: else a later code's numbers would stay under this code's key."""
-        source = page.path.read_text(encoding="utf-8")
+        source = read_source(page.path)
         keys, docname = Keys(self.book), page.docname
         keys.chosen = {name: known for name, known in self.keys.chosen.items() if name != docname}
         if source == page.source and keys.fingerprint(docname) == self.keys.fingerprint(docname):

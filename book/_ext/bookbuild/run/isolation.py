@@ -32,7 +32,9 @@ def variables(settings: Path) -> dict[str, str]:
     Args:
         settings: an empty folder, for IPython's.
     """
-    import matplotlib  # only where a page is executed: the build's other commands start without it
+    # Only where a page is executed: the build's other commands start without it. It makes its list of fonts
+    # here: a kernel that has to wait for it would say so in the page.
+    import matplotlib.font_manager
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return (
@@ -43,6 +45,10 @@ def variables(settings: Path) -> dict[str, str]:
             "PYTHONNOUSERSITE": "1",
             "IPYTHONDIR": str(settings),
             "MATPLOTLIBRC": matplotlib.get_data_path() + "/matplotlibrc",
+            # With a folder of its own where the user's home cannot be written, there is nothing to warn of.
+            "MPLCONFIGDIR": matplotlib.get_cachedir(),
+            # Nor of what a processor lacks: PyTorch then computes otherwise (NNPACK's notice).
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
         }
     )
 

@@ -6,11 +6,12 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import nbformat
 from nbclient import NotebookClient
@@ -18,7 +19,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from tqdm import tqdm
 
 from bookbuild.book import Page
-from bookbuild.run import isolation
+from bookbuild.run import acceptance, isolation
 from bookbuild.run.cache import FILES, RECORD
 from dlbook import pages
 from dlbook.record import Record
@@ -46,6 +47,26 @@ class Failure:
         return f"{self.where} of {self.docname} failed: {self.error}"
 
 
+class _Client(NotebookClient):
+    """Tells how much a page puts out while it does.
+
+    Args:
+        note: is called with the size of each output, in characters.
+        arguments: of nbclient's own client.
+    """
+
+    def __init__(
+        self, notebook: nbformat.NotebookNode, note: Callable[[int], None], **arguments: Any
+    ) -> None:
+        super().__init__(notebook, **arguments)
+        self._note = note
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Keep an output as nbclient does, and tell its size."""
+        self._note(acceptance.output_size(msg["content"]))
+        return super().output(outs, msg, display_id, cell_index)
+
+
 class PageRun:
     """One execution of a page.
 
@@ -70,14 +91,16 @@ class PageRun:
         self.seconds = 0.0
         self._started: list[int] = []
         self._is_stopped = False
+        self._size = 0
         self._begun = time.monotonic()
         self._variables = {
             "TQDM_DISABLE": os.environ.get("TQDM_DISABLE", "1"),  # no bar leaves a trace in a page
             pages.SAVES: str(self.artifacts / FILES),
             pages.LOADS: json.dumps(loads),
         }
-        self._client = NotebookClient(
+        self._client = _Client(
             notebook,
+            self._note_output,
             timeout_func=self._cell_limit,
             record_timing=False,  # which would be part of the cells, and of the key
             on_cell_start=self._note_start,
@@ -107,6 +130,8 @@ class PageRun:
         except CellExecutionError as error:
             return self._failure(f"{error.ename}: {error.evalue}", COLORS.sub("", str(error)))
         except (CellControlSignal, DeadKernelError) as error:
+            if self._size > acceptance.LARGEST:
+                return self._failure(acceptance.too_large())
             return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
         finally:
             self.notebook.cells.pop()
@@ -120,12 +145,12 @@ class PageRun:
         return Record.from_json(said).took(self.seconds)
 
     def kill(self) -> None:
-        """End the kernel at once; `execute` then returns in its own thread."""
+        """End the kernel and what it started at once; `execute` then returns in its own thread."""
         self._is_stopped = True
         provisioner = getattr(self._client.km, "provisioner", None)
-        if pid := getattr(provisioner, "pid", None):
+        if group := getattr(provisioner, "pgid", None):  # a kernel leads a group of its own
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
 
     def _cell_limit(self, _: object) -> float:
         settings = self.page.settings
@@ -137,6 +162,11 @@ class PageRun:
             raise DeadKernelError("the build was stopped")
         self._started.append(cell_index)
         self._bar.update(cell_index - self._bar.n)
+
+    def _note_output(self, size: int) -> None:
+        self._size += size
+        if self._size > acceptance.LARGEST:
+            self.kill()
 
     def _failure(self, error: str, traceback: str = "") -> Failure:
         where = self._place(self._started[-1]) if self._started else "the kernel"
@@ -155,11 +185,5 @@ class PageRun:
 
     def _accept(self) -> Failure | None:
         """Decide whether the outputs may be kept: a page that warns is not one to publish."""
-        for index, cell in enumerate(self.notebook.cells):
-            for output in cell.get("outputs", []):
-                if output.output_type == "stream" and output.name == "stderr":
-                    said = output.text.strip().splitlines()
-                    return Failure(
-                        self.page.docname, self._place(index), f"it wrote to stderr: {' / '.join(said[:5])}"
-                    )
-        return None
+        found = acceptance.objection(self.notebook)
+        return Failure(self.page.docname, self._place(found[0]), found[1]) if found else None

@@ -22,7 +22,7 @@ import nbformat
 import yaml
 from jupyter_cache.cache.main import JupyterCacheBase
 
-from bookbuild.book import FRONT_MATTER, Book, BookError, Page
+from bookbuild.book import FRONT_MATTER, REMEDY, Book, BookError, Page
 from bookbuild.run.dependencies import (
     DependencyError,
     code_checksum,
@@ -189,13 +189,13 @@ def _distributions(packages: Iterable[str]) -> set[str]:
 def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
     """Return a page's source with a fingerprint in its kernelspec, and every line in its place."""
     matter = FRONT_MATTER.match(page.source)
-    if matter is None:
-        raise BookError(f"{page.path} begins with no front matter")
+    if matter is None:  # `Page` has read it already, and would have said so
+        raise BookError(f"{page.path} begins with no front matter. {REMEDY}")
     said = yaml.safe_load(matter.group(1))
     said["kernelspec"] = {**said.get("kernelspec", {}), "fingerprint": fingerprint}
     # JSON is YAML, in one line; the others are padded.
     padding = "\n" * (matter.group().count("\n") - 2)
-    return f"---\n{json.dumps(said)}{padding}---\n{page.source[matter.end() :]}"
+    return f"---\n{json.dumps(said, default=str)}{padding}---\n{page.source[matter.end() :]}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

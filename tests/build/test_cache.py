@@ -1,0 +1,171 @@
+"""The store of executed pages, alone: what is held, damaged or half written, and what a merge makes of it."""
+
+import errno
+import fcntl
+import shutil
+import sqlite3
+from pathlib import Path
+
+import nbformat
+import pytest
+from bookbuild.book import Book, BookError
+from bookbuild.run import acceptance, cache, exchange
+from bookbuild.run.cache import CHECKSUM, NOTEBOOK, RECORD, ExecutionCache, checksum, sign
+
+from dlbook.record import Provenance, Record
+
+pytestmark = pytest.mark.quick
+
+RECORDED = Record({}, Provenance("cpu", "a chip", "medium", "2", "3.11", "", "", 0, ()), {})
+
+
+def book_in(folder: Path) -> Book:
+    return Book(folder, folder / "book", folder / "_build", folder / "_toc.yml")
+
+
+def filled(book: Book, *names: str, output: nbformat.NotebookNode | None = None) -> ExecutionCache:
+    """Return the book's cache, with an entry for each name, whose cell has put out this."""
+    kept = ExecutionCache(book.cache_folder)
+    for name in names:
+        artifacts = book.root / "artifacts" / name
+        artifacts.mkdir(parents=True)
+        (artifacts / RECORD).write_text(RECORDED.to_json())
+        cell = nbformat.v4.new_code_cell(f"print({name!r})", outputs=[output] if output else [])
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        kept.store(book.pages_folder / f"{name}.md", notebook, artifacts, 1.0)
+    return kept
+
+
+def entries(book: Book) -> dict[str, Path]:
+    """Return the folder of each entry, by the name of its page."""
+    listed = cache.entries(book.cache_folder) or []
+    return {Path(uri).stem: book.cache_folder / "executed" / key for _, key, uri in listed}
+
+
+def aside(book: Book) -> list[Path]:
+    return sorted((book.build / ".jupyter_cache-damaged").glob("*"))
+
+
+@pytest.fixture
+def book(tmp_path) -> Book:
+    """A book with two pages in its cache."""
+    book = book_in(tmp_path / "ours")
+    filled(book, "one", "two")
+    return book
+
+
+def test_a_database_that_is_held_is_waited_for_and_then_named_and_the_cache_stays(book, monkeypatch):
+    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    before = entries(book)
+    with sqlite3.connect(book.cache_folder / "global.db") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(BookError, match=r"is locked.*end the program"):
+            ExecutionCache(book.cache_folder).drop_damaged()
+        other.rollback()
+    other.close()
+    assert ExecutionCache(book.cache_folder).drop_damaged() == []
+    assert entries(book) == before
+    assert all(cache.is_whole(entry) for entry in before.values())
+
+
+@pytest.mark.parametrize("content", [b"no database", b"", None])
+def test_a_damaged_list_is_set_aside_with_all_that_it_listed(book, content):
+    database = book.cache_folder / "global.db"
+    database.write_bytes(database.read_bytes()[:5000] if content is None else content)
+    kept = ExecutionCache(book.cache_folder)
+    assert kept.drop_damaged() == ["*"]
+    (place,) = aside(book)
+    assert len(list(place.glob("executed/*/base.ipynb"))) == 2
+    assert kept.keys() == set()
+
+
+def without_notebook(entry: Path) -> None:
+    (entry / NOTEBOOK).unlink()
+
+
+def signed_with_no_text(entry: Path) -> None:
+    (entry / CHECKSUM).write_bytes(b"\xff\xfe\x00")
+
+
+def unsigned(entry: Path) -> None:
+    (entry / CHECKSUM).unlink()
+
+
+def cut_off(entry: Path) -> None:
+    (entry / NOTEBOOK).write_text("{")
+
+
+def gone(entry: Path) -> None:
+    shutil.rmtree(entry)
+
+
+DAMAGES = [without_notebook, signed_with_no_text, unsigned, cut_off, gone]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_set_aside_once_and_its_page_can_be_kept_again(book, damage):
+    damage(entries(book)["one"])
+    kept = ExecutionCache(book.cache_folder)
+    assert [Path(uri).name for uri in kept.drop_damaged()] == ["one.md"]
+    assert kept.drop_damaged() == []
+    assert entries(book).keys() == {"two"}
+    assert len(aside(book)) == (damage is not gone)
+    shutil.rmtree(book.root / "artifacts")
+    filled(book, "one")
+    assert entries(book).keys() == {"one", "two"}
+    assert all(cache.is_whole(entry) for entry in entries(book).values())
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_merge_mends_what_is_damaged_here_and_leaves_out_what_is_damaged_there(book, damage, tmp_path):
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "one", "three", "four")
+    damage(entries(book)["one"])
+    damage(entries(theirs)["four"])
+    counts = exchange.merge(theirs.cache_folder, book)
+    assert counts == {"added": 2, "there already": 0, "damaged": 1}
+    assert entries(book).keys() == {"one", "two", "three"}
+    assert all(cache.is_whole(entry) for entry in entries(book).values())
+
+
+def test_an_entry_whose_record_is_none_is_left_out_though_it_is_signed(book, tmp_path):
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "three")
+    entry = entries(theirs)["three"]
+    (entry / "artifacts" / RECORD).write_text("[]")
+    sign(entry)
+    assert (entry / CHECKSUM).read_text() == checksum(entry)
+    assert exchange.merge(theirs.cache_folder, book)["damaged"] == 1
+
+
+WARNED = nbformat.v4.new_output("stream", name="stderr", text="beware")
+FAILED = nbformat.v4.new_output("error", ename="ValueError", evalue="no")
+LONG = nbformat.v4.new_output("stream", name="stdout", text="x" * (acceptance.LARGEST + 1))
+
+
+@pytest.mark.parametrize("output", [WARNED, FAILED, LONG], ids=["a warning", "an error", "too long"])
+def test_what_would_not_be_kept_here_is_not_taken_from_elsewhere(book, tmp_path, output):
+    """It would fail every build, long after its cause is gone."""
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "three", output=output)
+    assert exchange.merge(theirs.cache_folder, book) == {"added": 0, "there already": 0, "damaged": 1}
+
+
+def test_a_merge_changes_nothing_in_its_source_and_pushes_no_entry_out(book, tmp_path):
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "three", "four")
+    before = (theirs.cache_folder / "global.db").read_bytes()
+    ExecutionCache(book.cache_folder)._cache.change_cache_limit(2)
+    assert exchange.merge(theirs.cache_folder, book)["added"] == 2
+    assert entries(book).keys() == {"one", "two", "three", "four"}
+    assert (theirs.cache_folder / "global.db").read_bytes() == before
+
+
+def test_a_drive_without_locks_holds_no_build_up(book, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with cache.locked(book.build):
+        pass
+    assert book.cache_folder.exists()
