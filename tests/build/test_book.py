@@ -73,6 +73,21 @@ def test_what_runs_is_what_was_keyed(book):
     assert book.build() == ["plain"]
 
 
+def test_prose_that_is_edited_meanwhile_costs_no_run(book):
+    """Of the page that runs, and of one that does not: both would else show their earlier text."""
+    book.write("data", "print('calm')")
+    assert book.build() == ["data", "plain"]
+    edited = [book.folder / "book" / "cnn" / f"{name}.md" for name in ("data", "plain")]
+    edit = f"for page in {[str(page) for page in edited]}:\n    open(page, 'a').write('\\nNew words.\\n')"
+    book.write("plain", f"{LINE}{edit}")
+    assert book.fail() == ["plain"]
+    assert "the text of cnn/data failed: it changed while pages were executed" in book.errors
+    assert "the text of cnn/plain failed" in book.errors
+    assert book.build() == []
+    assert "New words." in book.page("data")
+    assert "New words." in book.page("plain")
+
+
 def test_a_page_that_needs_a_failed_page_s_file_is_not_executed(book):
     book.write("plain", "from dlbook import pages\nassert False\npages.save('table', [1])")
     book.write("data", "from dlbook import pages\nprint(pages.load('cnn/plain', 'table'))")

@@ -84,7 +84,7 @@ def test_intervals_and_reliability_take_an_axes():
 
 
 def test_a_reliability_diagram_has_the_interval_of_each_bin():
-    # Ten answers given with 60%, of which six are right: by the tables of the Wilson interval, 0.313 to 0.832.
+    # Ten answers given with 60%, of which six are right: by the tables of Wilson, 0.313 to 0.832.
     logits = torch.tensor([[0.6, 0.4]] * 10).log()
     ax = classifiers.reliability({"net": logits}, torch.tensor([0] * 6 + [1] * 4))
     lines, _ = ax.collections

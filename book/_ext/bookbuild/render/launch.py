@@ -66,7 +66,7 @@ def author_year(entry: Any) -> str:
 def write_notebooks(app: Sphinx, book: Book) -> None:
     """Write ``_build/notebooks``: the notebook of every page with cells, and no other.
 
-    A page whose execution was not asked for keeps an earlier build's notebook, as it does its place in the site.
+    A page whose execution was not asked for keeps an earlier build's, as it keeps its place in the site.
     """
     folder = book.build / "notebooks"
     found = repository(book.root)

@@ -179,10 +179,9 @@ class Executor:
 
     def _changed_meanwhile(self, page: Page) -> Failure | None:
         """What runs must be what was keyed: else a later code's numbers would stay under this code's key."""
-        source = read_source(page.path)
         keys, docname = Keys(self.book), page.docname
         keys.chosen = {name: known for name, known in self.keys.chosen.items() if name != docname}
-        if source == page.source and keys.fingerprint(docname) == self.keys.fingerprint(docname):
+        if keys.fingerprint(docname) == self.keys.fingerprint(docname):
             return None
         return Failure(page.docname, "the run", "its code or data changed while it ran: build again")
 
@@ -199,6 +198,11 @@ class Executor:
 
     def _objections(self) -> Iterator[Failure]:
         """Yield what keeps executed pages from being shown."""
+        for page in self.book.pages.values():
+            # Rendered now, the earlier text would stay: the file would be older than what Sphinx has read.
+            if not page.path.exists() or read_source(page.path) != page.source:
+                said = "it changed while pages were executed, whose outputs are kept: build again"
+                yield Failure(page.docname, "the text", said)
         expected = os.environ.get("DLBOOK_EXPECT_DEVICE")
         for page in self.book.notebooks.values():
             if page.outputs is None:
