@@ -19,7 +19,6 @@ UNDIVIDED = {
     "cnn/layer-visualization/pooling",
     "cnn/linear-autoencoder",
     "cnn/mnist-mlp",
-    "cnn/transfer-learning",
 }
 
 
