@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torchvision.transforms import v2
 
 from dlbook import runtime
 from dlbook.data import Split, batches
@@ -47,6 +49,17 @@ class Frozen(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return what the network returns."""
         return self.model(images)
+
+
+def resized(split: Split, size: int) -> Split:
+    """Return the split with its images at another size, on the split's device.
+
+    Args:
+        split: images of any height and width; what does not fit is squeezed, and nothing is cut off.
+        size: the new height and width.
+    """
+    parts = [v2.functional.resize(part, [size, size], antialias=True) for part in split.images.split(256)]
+    return replace(split, images=torch.cat(parts))
 
 
 def changed_values(before: dict[str, Tensor], model: nn.Module) -> int:

@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torchvision.transforms import v2
 
 from dlbook import models, training, transfer
+from dlbook.data import Split
 from dlbook.models.vgg import VGG
 from dlbook.recipes import Recipe
 
@@ -190,3 +193,17 @@ def test_a_sample_has_as_many_of_each_class_and_no_image_twice():
     assert torch.equal(transfer.per_class_sample(labels, None, seed=3), torch.arange(62))
     with pytest.raises(ValueError, match="class 2 has 12"):
         transfer.per_class_sample(labels, 13, seed=0)
+
+
+def test_images_are_resized_all_alike_and_keep_their_labels():
+    """With PIL as the oracle: an area is averaged, whole images are squeezed."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (300, 3, 16, 8), generator=generator).to(torch.uint8)
+    split = Split(images, torch.arange(300) % 2, ("a", "b"))
+    small = transfer.resized(split, 4)
+    assert small.images.shape == (300, 3, 4, 4)
+    assert torch.equal(small.labels, split.labels)
+    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images[[0, 299]]]
+    theirs = [np.asarray(picture.resize((4, 4), Image.Resampling.BILINEAR)) for picture in pictures]
+    expected = torch.from_numpy(np.stack(theirs)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(small.images[[0, 299]].float(), expected.float(), atol=1, rtol=0)

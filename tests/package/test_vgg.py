@@ -43,7 +43,7 @@ def test_the_last_block_is_what_the_linear_layer_sees(small):
     maps = small.blocks(images)
     assert [block.shape for block in maps] == [(5, 4, 16, 16), (5, 6, 8, 8), (5, 6, 8, 8)]
     torch.testing.assert_close(maps[-1].mean(dim=(2, 3)), small.penultimate(images))
-    torch.testing.assert_close(small.head(small.penultimate(images)), small(images))
+    torch.testing.assert_close(small.classifier(small.penultimate(images)), small(images))
 
 
 def test_later_layers_leave_earlier_maps_alone(small):
@@ -149,3 +149,13 @@ def test_without_checkpoint_and_server_there_is_no_imagenet(torch_home, monkeypa
 def test_another_name_is_refused():
     with pytest.raises(DataError, match="unknown weights 'vgg19'"):
         vgg.load("vgg19")
+
+
+def test_its_last_linear_layer_has_torchvisions_name():
+    """So the same lines replace it in both networks."""
+    with torch.device("meta"):
+        networks = VGG(), vgg16()
+    for network in networks:
+        network.classifier[-1] = nn.Linear(network.classifier[-1].in_features, 5)
+        assert network.features is not None
+        assert network.classifier[-1].out_features == 5

@@ -126,7 +126,7 @@ def test_the_recipe_makes_a_file_that_loads(tmp_path, monkeypatch):
         assert {"layers", "mean", "std", "phases", "test_accuracy"} <= file.metadata().keys()
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     recipe.VGG().load_state_dict(state)
-    assert state["head.1.weight"].dtype == torch.float16
+    assert state["classifier.1.weight"].dtype == torch.float16
 
 
 def _few():

@@ -15,7 +15,6 @@ MOST_CODE = 250  # lines that are not folded
 # Core pages that are longer, and have not yet given up what goes beyond to pages below them.
 UNDIVIDED = {
     "cnn/cifar-cnn",
-    "cnn/transfer-learning",
 }
 
 

@@ -17,7 +17,8 @@ class VGG(nn.Module):
     """A VGG network with batch normalization that takes images of any size.
 
     The original flattens a 7×7 map and ends in three linear layers. This one averages over the map, so
-    that the size of the image is free, and ends in one.
+    that the size of the image is free, and ends in one. The parts have torchvision's names, ``features``
+    and ``classifier``, and the last of ``classifier`` is the last linear layer.
 
     Args:
         layers: the width of a 3×3 convolution, which batch normalization and ReLU follow, or ``"M"``
@@ -39,7 +40,7 @@ class VGG(nn.Module):
         if not self.widths:
             raise ValueError(f"a VGG needs at least one width in its layers, not {layers}")
         self.feature_count = self.widths[-1]
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.feature_count, class_count))
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.feature_count, class_count))
         # Channels last in memory: twice as fast on a CPU, and what a GPU's matrix units take.
         self.to(memory_format=torch.channels_last)
 
@@ -63,7 +64,7 @@ class VGG(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, K) for standardized images (N, 3, H, W), floating point."""
-        return self.head(self.penultimate(images))
+        return self.classifier(self.penultimate(images))
 
 
 def _convolutions(layers: Sequence[int | str]) -> nn.Sequential:

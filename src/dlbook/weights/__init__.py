@@ -71,7 +71,11 @@ def vgg_cifar10() -> Pretrained:
     _require_checksum(VGG_CIFAR10, VGG_CIFAR10_SHA256)
     with safe_open(VGG_CIFAR10, "pt") as file:
         card = file.metadata()
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        # The file was written when the last part of a VGG still had another name.
+        state = {
+            name.replace("head.", "classifier."): file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118 (not a mapping)
+        }
     network = VGG(json.loads(card["layers"]))
     network.load_state_dict(state)  # from float16 to the network's float32
     return Pretrained(network.eval(), tuple(json.loads(card["mean"])), tuple(json.loads(card["std"])), card)

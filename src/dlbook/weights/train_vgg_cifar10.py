@@ -151,7 +151,7 @@ class TwoTasks(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """Return logits, and behind them codes, (N, 10 + 64) for standardized views (N, 3, H, W)."""
         features = self.network.penultimate(views.contiguous(memory_format=torch.channels_last))
-        return torch.cat([self.network.head(features).float(), self.code(features).float()], dim=1)
+        return torch.cat([self.network.classifier(features).float(), self.code(features).float()], dim=1)
 
 
 def two_losses(phase: Phase) -> Loss:
