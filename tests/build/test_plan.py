@@ -28,6 +28,8 @@ def book(tmp_path) -> Book:
 
 
 def test_one_chapter_alone_then_the_rest(book):
+    book.write("data", "from dlbook import results\nresults.report(found=3)")
+    book.write("plain", f"{IMPORTS}print(1)", prose="The other found {result}`cnn/data::found`.")
     assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
     assert "Chapter plain" in book.page("plain")
     assert "cnn/data would execute, and is left as it is" in book.said

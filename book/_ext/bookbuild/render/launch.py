@@ -81,7 +81,9 @@ def write_notebooks(app: Sphinx, book: Book) -> None:
         try:
             notebook = _notebook(Rendering(app, book, docname), page, sources, address)
         except (NoPlainFormError, UnknownError, ValueError) as problem:
-            LOGGER.warning("no notebook for %s: %s", docname, problem)
+            # What is unknown may be of a page that was not asked for; the page itself has warned of it, too.
+            kind = "missing" if isinstance(problem.__cause__, UnknownError) else None
+            LOGGER.warning("no notebook for %s: %s", docname, problem, type="bookbuild", subtype=kind)
             current.discard(path)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
