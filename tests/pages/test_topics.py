@@ -14,7 +14,6 @@ MOST_WORDS = 2_800
 MOST_CODE = 250  # lines that are not folded
 # Core pages that are longer, and have not yet given up what goes beyond to pages below them.
 UNDIVIDED = {
-    "cnn/cifar-cnn",
     "cnn/layer-visualization/convolution",
     "cnn/layer-visualization/pooling",
     "cnn/linear-autoencoder",
