@@ -22,7 +22,7 @@ def measure() -> float:
     from dlbook.models.cnn import CNN
 
     torch.manual_seed(0)
-    model = CNN(32, ((32,), (64,), (128, 128)))
+    model = CNN()
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     images, labels = torch.randn(BATCH, 3, 32, 32), torch.randint(10, (BATCH,))
     images = images.contiguous(memory_format=torch.channels_last)

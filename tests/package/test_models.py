@@ -59,61 +59,49 @@ def test_copied_weights_do_not_change_with_the_model():
 
 
 def test_the_cnn_is_its_parts_in_order():
-    model = CNN(stem=4, stages=((4,), (8,), ())).eval()
+    model = CNN((4, 5, 6)).eval()
+    conv1, norm1, _, conv2, _, norm2, _, conv3, _, norm3, _, _, _, linear = model.layers
     images = torch.rand(2, 3, 16, 16)
-    stem = F.gelu(model.stem[1](F.conv2d(images, model.stem[0].weight, stride=2, padding=1)))
-    assert stem.shape == (2, 4, 8, 8)
-    first, second = model.stages[0][0], model.stages[1][1]
-    hidden = F.gelu(first[1](F.conv2d(stem, first[0].weight, padding=1)))
-    hidden = F.max_pool2d(hidden, 2)
-    hidden = F.gelu(second[1](F.conv2d(hidden, second[0].weight, padding=1)))
-    hidden = F.max_pool2d(hidden, 2)
-    assert hidden.shape == (2, 8, 2, 2)
+    hidden = F.gelu(norm1(F.conv2d(images, conv1.weight, stride=2, padding=1)))
+    assert hidden.shape == (2, 4, 8, 8)
+    hidden = F.gelu(norm2(F.max_pool2d(F.conv2d(hidden, conv2.weight, padding=1), 2)))
+    hidden = F.gelu(norm3(F.max_pool2d(F.conv2d(hidden, conv3.weight, padding=1), 2)))
+    assert hidden.shape == (2, 6, 2, 2)
     largest = hidden.flatten(2).max(dim=2).values
-    linear = model.head[-1]
     torch.testing.assert_close(model(images), largest @ linear.weight.T + linear.bias)
 
 
 def test_the_cnns_parameters_follow_from_its_numbers():
-    # 3×3 (4×4 in the stem) weights a channel pair, two parameters a channel of batch norm, the head.
-    stages = ((), (6, 7))
+    # 3×3 (4×4 at first) weights a channel pair, two parameters a channel of batch norm, the linear layer.
     expected = 16 * 3 * 4 + 2 * 4 + (9 * 4 * 6 + 2 * 6) + (9 * 6 * 7 + 2 * 7) + 7 * 10 + 10
-    assert models.count_parameters(CNN(4, stages)) == expected
+    assert models.count_parameters(CNN((4, 6, 7))) == expected
     without = 16 * 3 * 4 + 4 + (9 * 4 * 6 + 6) + (9 * 6 * 7 + 7) + 7 * 10 + 10
-    assert models.count_parameters(CNN(4, stages, batch_norm=False)) == without
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_the_stem_keeps_or_halves_the_image(stride):
-    model = CNN(stem=4, stages=((4,),), stem_stride=stride)
-    assert model.stem(torch.rand(1, 3, 32, 32)).shape == (1, 4, 32 // stride, 32 // stride)
+    assert models.count_parameters(CNN((4, 6, 7), batch_norm=False)) == without
 
 
 def test_the_cnn_refuses_what_it_cannot_build():
-    with pytest.raises(ValueError, match="at least one stage"):
-        CNN(stages=())
+    with pytest.raises(ValueError, match="at least one convolution"):
+        CNN(())
     with pytest.raises(ValueError, match="sizes ≥ 1"):
-        CNN(stages=((8, 0),))
-    with pytest.raises(ValueError, match="1 or 2, not 3"):
-        CNN(stem_stride=3)
+        CNN((8, 0))
 
 
 def test_training_flops_are_those_of_the_formula():
-    """The gradient of weights costs a forward pass; so does that of inputs, which the stem does not need."""
-    model = CNN(4, ((), (6,)), stem_stride=1)
-    stem, convolution, head = 2 * 32**2 * 9 * 3 * 4, 2 * 16**2 * 9 * 4 * 6, 2 * 6 * 10
-    mean = model.stem[1].running_mean.clone()
+    """The gradient of weights costs a forward pass; so does that of inputs, which the first needs none of."""
+    model = CNN((4, 6))
+    first, second, head = 2 * 16**2 * 16 * 3 * 4, 2 * 16**2 * 9 * 4 * 6, 2 * 6 * 10
+    mean = model.layers[1].running_mean.clone()
     flops = models.training_flops(model, torch.rand(2, 3, 32, 32))
-    assert flops == 2 * stem + 3 * (convolution + head)
-    assert torch.equal(model.stem[1].running_mean, mean)
+    assert flops == 2 * first + 3 * (second + head)
+    assert torch.equal(model.layers[1].running_mean, mean)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_a_steps_flops_are_those_of_the_iterations():
-    """Muon's three iterations on a matrix of 4×27 take three products each: A Aᵀ, its square, and with A."""
-    model = CNN(4, ((), (6,)), stem_stride=1)
+    """Muon's three iterations on a matrix of 4×48 take three products each: A Aᵀ, its square, and with A."""
+    model = CNN((4, 6))
     adamw = torch.optim.AdamW(model.parameters())
     assert models.step_flops(adamw) == 0
-    shapes = ((4, 27), (6, 36))
+    shapes = ((4, 48), (6, 36))
     expected = sum(3 * 2 * (2 * rows**2 * columns + rows**3) for rows, columns in shapes)
     assert models.step_flops(MuonSGD(model.parameters(), lr=0.1)) == expected

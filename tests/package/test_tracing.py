@@ -26,7 +26,7 @@ NETWORKS = {
     "DeepMLP": (lambda: DeepMLP(8, 4), DIGITS),
     "DeepMLP, rescued": (lambda: DeepMLP(8, 4, batch_norm=True, residual=True), DIGITS),
     "SmallCNN": (SmallCNN, DIGITS),
-    "CNN": (lambda: CNN(4, ((), (6, 7))), PHOTOS),
+    "CNN": (lambda: CNN((4, 6, 7)), PHOTOS),
     "WhitenedCNN": (lambda: WhitenedCNN(torch.rand(PHOTOS), (8, 8)), PHOTOS),
     "VGG": (lambda: VGG((4, "M", 6)), PHOTOS),
     "layered_cnn": (layered_cnn, PHOTOS),

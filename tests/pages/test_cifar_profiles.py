@@ -1,9 +1,11 @@
-"""The two kinds of network of the CIFAR-10 chapter: what they cost, and that they learn, where no GPU is."""
+"""The two kinds of network of the CIFAR-10 topic: what they cost, and that they learn, where no GPU is."""
 
 import dataclasses
 
+import jupytext
 import pytest
 import torch
+from conftest import ROOT
 
 from dlbook import data, models, training
 from dlbook.models.cnn import CNN
@@ -16,8 +18,8 @@ TRAINING_IMAGES = 48_000
 SMALL = Recipe(8, 128, 3e-3, AdamW(weight_decay=0.05), CrossEntropy(label_smoothing=0.1), bfloat16=True)
 LARGE = Recipe(11, 2000, 0.24, MuonSGD, CrossEntropy(label_smoothing=0.2), schedule="linear", bfloat16=True)
 PROFILES = {
-    "cpu": (lambda images: CNN(32, ((32,), (64,), (128, 128))), SMALL, 2.4e13),
-    "gpu": (lambda images: WhitenedCNN(images, (64, 256, 256)), LARGE, 4e14),
+    "small": (lambda images: CNN(), SMALL, 2.4e13),
+    "large": (lambda images: WhitenedCNN(images, (64, 256, 256)), LARGE, 4e14),
 }
 
 
@@ -50,3 +52,14 @@ def test_a_few_steps_lower_the_loss(profile):
     history = training.fit(model, feed, dataclasses.replace(recipe, epochs=8, batch_size=16))
     # Label smoothing keeps even perfect answers at 0.5 nats.
     assert history.step_losses[-1] < history.step_losses[0] / 2
+
+
+def test_the_class_on_the_page_is_the_packages_network():
+    cells = jupytext.read(ROOT / "book" / "cnn" / "cifar-cnn.md").cells
+    (source,) = [cell.source for cell in cells if cell.source.startswith("class CNN(")]
+    names = {"nn": torch.nn}
+    exec(source, names)
+    typed, imported = names["CNN"]().eval(), CNN().eval()
+    typed.load_state_dict(imported.state_dict())
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(typed(images), imported(images))

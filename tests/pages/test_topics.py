@@ -12,10 +12,6 @@ from conftest import ROOT, chapter_paths
 
 MOST_WORDS = 2_800
 MOST_CODE = 250  # lines that are not folded
-# Core pages that are longer, and have not yet given up what goes beyond to pages below them.
-UNDIVIDED = {
-    "cnn/cifar-cnn",
-}
 
 
 class Topic(NamedTuple):
@@ -30,7 +26,7 @@ def topics() -> list[Topic]:
 
 
 TOPICS = topics()
-CORE = [topic.core for topic in TOPICS if topic.core not in UNDIVIDED]
+CORE = [topic.core for topic in TOPICS]
 
 
 def path_of(page: str) -> Path:
@@ -106,7 +102,3 @@ def test_three_exercises_can_be_referred_to(page, text):
     found = re.findall(r"\{admonition\} Exercise (\d): .+\n(?::class: .+\n)?:name: (\S+)\n", text)
     stem = page.rpartition("/")[2]
     assert found == [(str(number), f"{stem}-exercise-{number}") for number in (1, 2, 3)]
-
-
-def test_the_list_of_undivided_pages_is_true():
-    assert {topic.core for topic in TOPICS} >= UNDIVIDED

@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlbook.models.cnn import conv_block
-
 
 def whitening_stem(images: Tensor, kernel_size: int = 2, epsilon: float = 5e-4) -> nn.Sequential:
     """Return a frozen convolution that whitens the patches of images, with a bias to train, and GELU.
@@ -47,6 +45,14 @@ def whitening_stem(images: Tensor, kernel_size: int = 2, epsilon: float = 5e-4) 
     return nn.Sequential(convolution, nn.GELU())
 
 
+def _block(channels_in: int, channels_out: int, pool: bool) -> nn.Sequential:
+    """Return a convolution of 3×3, 2×2 max pooling if wanted, batch normalization and GELU."""
+    # No bias: the normalization subtracts it again, and has a shift of its own.
+    convolution = nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False)
+    pooling = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(convolution, *pooling, nn.BatchNorm2d(channels_out), nn.GELU())
+
+
 class WhitenedCNN(nn.Module):
     """A convolutional network whose stem whitens, and whose other parts start near what they will be.
 
@@ -74,7 +80,7 @@ class WhitenedCNN(nn.Module):
         self.stem = whitening_stem(images)
         self.stages, width = nn.Sequential(), self.stem.get_parameter("0.weight").shape[0]
         for channels in widths:
-            blocks = conv_block(width, channels, pool=True), conv_block(channels, channels)
+            blocks = _block(width, channels, pool=True), _block(channels, channels, pool=False)
             self.stages.append(nn.Sequential(*blocks))
             width = channels
         for layer in self.stages.modules():
