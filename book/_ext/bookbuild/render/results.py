@@ -202,8 +202,15 @@ def _source_text(source: Source) -> str:
     return f"{kind}{source.name} (SHA-256 {source.sha256[:12]}…)"
 
 
+STANDIN_TITLE = "Offline stand-in"
+STANDIN = (
+    "Real data could not be had where this page was computed. The code is the same; its numbers are not those of "
+    "the real data, no promise was judged, and sentences that describe a result may not fit."
+)
+
+
 def add_provenance(rendering: Rendering, doctree: nodes.document) -> None:
-    """End a page with cells with where and when its outputs were computed."""
+    """End a page with cells with where and when its outputs were computed; on a stand-in, begin with that."""
     page = rendering.book.pages.get(rendering.docname)
     if page is None or page.outputs is None:
         return
@@ -212,4 +219,10 @@ def add_provenance(rendering: Rendering, doctree: nodes.document) -> None:
         text += " These outputs were taken from another machine's cache."
     sections = list(doctree.findall(nodes.section))
     line = nodes.paragraph(text=text, classes=["provenance"])
-    (sections[0] if sections else doctree).append(line)
+    place = sections[0] if sections else doctree
+    place.append(line)
+    if page.outputs.record.provenance.is_standin:
+        box = nodes.admonition(classes=["warning"])
+        box += nodes.title(text=STANDIN_TITLE)
+        box += nodes.paragraph(text=STANDIN)
+        place.insert(1, box)  # behind the heading
