@@ -30,7 +30,7 @@ def own_pages(html: Path) -> list[Path]:
 def test_every_chapter_has_a_page_with_outputs(html):
     for page in chapter_pages(html):
         assert page.exists()
-        assert len(parse(page).select(".cell_output")) > 2
+        assert parse(page).select(".cell_output")
 
 
 @pytest.mark.parametrize("words", [ERROR_WORDS, PROGRESS_RESIDUE], ids=["errors", "progress bars"])
