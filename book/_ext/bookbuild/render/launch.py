@@ -16,11 +16,12 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from bookbuild.book import Book, Page
+from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
 from bookbuild.render.results import provenance_fact, result_text
 from bookbuild.render.surroundings import NoPlainFormError, Place, Surroundings
-from bookbuild.repository import commit, reason, repository, site_address
+from bookbuild.repository import reason, repository, site_address
 from bookbuild.summary import saved_address
 
 LOGGER = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def _notebook(
         titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
         places=dict(_places(rendering.app)),
     )
-    at = commit(rendering.book.root) or "HEAD"
+    at = head(rendering.book.root) or "HEAD"
     loads = _loads(rendering.book, page, around.site)
     prompt = rendering.app.config.nb_code_prompt_show
     return to_notebook(page.source, around, address, at, loads, prompt)
