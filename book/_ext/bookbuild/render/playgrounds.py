@@ -183,6 +183,9 @@ def checksum(pages_folder: Path) -> str:
 def publish(app: Sphinx, book: Book) -> None:
     """Copy the scripts into the site, and drop scripts and data that no page of it uses any more."""
     folder = Path(app.outdir, FOLDER)
+    if not any(sources(book.pages_folder)):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     scripts = folder / checksum(book.pages_folder)
     copy_scripts(book.pages_folder, scripts)
     texts = [path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html")]
