@@ -31,7 +31,7 @@ POLICY = (
 )
 ROOT = Path(__file__).parents[2]
 # Milliseconds that a usual laptop of 2024 takes for the sums of `Opened.pace`.
-LAPTOP = 2.0
+LAPTOP = 4.0
 # The longest that a call of a script, or a playground's loading, is waited for; no test measures by it.
 PATIENCE = 30_000
 
@@ -130,8 +130,8 @@ class Opened:
     def response(self, act: str) -> float:
         """Return the milliseconds from an input to what it draws, on a processor six times slower than usual.
 
-        It is the shortest of twenty, compared with `pace`: another machine, or one with much else to do, gives
-        nearly the same.
+        It is the shortest of twenty, compared with `pace`: another machine, or one with much else to do,
+        gives nearly the same.
 
         Args:
             act: a function of JavaScript that does to the element what an input does, and is given the

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bookbuild.check.site import IMPORTS
-from bookbuild.render.playgrounds import LARGEST
+from bookbuild.render.playgrounds import LARGEST, served
 from conftest import ROOT
 from playing import BarePage, opened, playgrounds_of_the_site
 from safetensors.torch import load
@@ -30,7 +30,7 @@ def modules(script: Path) -> set[Path]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scripts_are_small(name):
-    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in modules(SOURCES / f"{name}.js")}
+    sizes = {path.name: len(gzip.compress(served(path), 9)) for path in modules(SOURCES / f"{name}.js")}
     assert sum(sizes.values()) <= MOST_SCRIPT, sizes
 
 
@@ -110,7 +110,7 @@ def test_it_runs_under_the_policy(browser, html, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_loading_blocks_nothing_for_long(playground, name):
-    """The longest task of the page's thread, on a processor six times slower than a laptop's; the best of three."""
+    """The longest task of the page, on a processor six times slower than usual; the best of three."""
     pauses = []
     for _ in range(3):
         with playground(name, start=False) as found:
