@@ -18,6 +18,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
+    app.add_config_value("bookbuild_published_without", [], "")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     render.add_markup(app)
