@@ -156,6 +156,7 @@ def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     summary = (maintainer.github.folder / "summary.md").read_text()
     assert "changes\n\n- book/cnn/two.md\n\n" in summary
     assert "anew\n\n- cnn/one\n- cnn/two\n" in summary
+    assert "gh run download 1 --name site --dir site && python3 -m http.server" in summary
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before

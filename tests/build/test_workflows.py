@@ -98,6 +98,14 @@ def test_a_pull_request_never_meets_the_gpu_runner_or_a_secret():
     assert "pull_request_target" not in text
 
 
+def test_the_readme_protects_a_runner_of_one_s_own_before_it_names_it():
+    readme = (ROOT / "README.md").read_text()
+    step = readme[readme.index("**Say where to compute.**") : readme.index("4. **Push**")]
+    before = " ".join(step[: step.index("Variables → New repository")].split())
+    for protection in ("runner group", "publish.yml", "weekly.yml", "Require approval for all", "ephemeral"):
+        assert protection in before, protection
+
+
 def test_only_the_jobs_that_deploy_may_write():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())["jobs"]
     assert jobs["build"]["permissions"] == {"contents": "read"}
@@ -162,6 +170,7 @@ def test_repo2docker_reads_what_binder_gets(monkeypatch):
     dockerfile = pack.render()
     assert "requirements.txt" in dockerfile
     assert "postBuild" in dockerfile
+    assert re.search(r"apt-get install [^&]*libgl1\b", dockerfile)  # OpenCV loads libGL
 
 
 def test_binder_has_what_dlbook_needs_but_torch_in_the_locked_versions():

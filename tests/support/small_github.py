@@ -172,6 +172,7 @@ class Machine:
         return outer | {
             "PATH": f"{self.github.folder / 'stubs'}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_REPOSITORY": "someone/book",
+            "GITHUB_RUN_ID": str(self.github.runs),
             "GITHUB_STEP_SUMMARY": str(self.github.folder / "summary.md"),
             "PYTHONPATH": str(self.checkout / "src"),
             "HTTP_PROXY": "http://127.0.0.1:9",
