@@ -29,7 +29,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book execute preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links types-of-scripts pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,15 +63,18 @@ book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTE
 execute: $(READY) ## execute what needs it, side by side, and render nothing
 	$(BOOKBUILD) execute
 
-preview: $(READY) ## the same, but take outputs from the published cache and execute only what you changed
+preview: $(READY) ## the same, but take outputs from a published cache, and execute only what is in none
 	$(BOOKBUILD) merge $(FROM)
 	DLBOOK_PREVIEW=1 $(BUILD)
 
 merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder archive.tar.gz https://…"
 	$(if $(FROM),$(BOOKBUILD) merge $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
 
-export-cache: $(READY) ## pack the executed chapters into _build/execution-cache.tar.gz
+export-cache: $(READY) ## pack the executed chapters that the pages ask for into _build/execution-cache.tar.gz
 	$(BOOKBUILD) export _build/execution-cache.tar.gz
+
+prune-cache: $(READY) ## forget executed chapters that no page asks for, and that are over 90 days old
+	$(BOOKBUILD) prune
 
 verify-site: $(READY) ## say what is wrong with the built site, as publishing does before it deploys
 	$(BOOKBUILD) verify
@@ -90,10 +93,6 @@ push-branches: ## force-push the branches of _build/publication: the notebooks, 
 
 check-device: $(READY) ## say what the chapters will be computed on; fail if DLBOOK_EXPECT_DEVICE is another
 	$(BIN)/python -m dlbook.runtime
-
-pull-request: $(READY) ## build with the published outputs where there are some
-	$(BOOKBUILD) merge || echo "no published outputs: everything is executed"
-	DLBOOK_PREVIEW=1 $(BUILD)
 
 list-changes: $(READY) ## say which pages the last commit changed, and which chapters the build executed anew
 	$(BOOKBUILD) changes

@@ -3,10 +3,13 @@
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 from bookbuild.render.launch import author_year, launch_addresses
 from bs4 import BeautifulSoup
 from pybtex.database import Entry, Person
+from rendered_book import RenderedBook
 from small_book import Book
+from test_workflows import git
 
 
 def test_labels_of_sources():
@@ -32,10 +35,14 @@ def test_binder_s_address_survives_its_two_levels_of_quoting():
 
 def test_a_build_writes_notebooks_and_buttons_of_the_repository(tmp_path):
     book = Book(tmp_path)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A book"]):
+        git(tmp_path, *command)
     book.build(GITHUB_REPOSITORY="someone/fork")
     notebooks = tmp_path / "_build" / "notebooks"
     assert sorted(path.name for path in notebooks.rglob("*.ipynb")) == ["data.ipynb", "plain.ipynb"]
-    assert "someone/fork@" in (notebooks / "cnn" / "data.ipynb").read_text()
+    assert (
+        f"someone/fork@{git(tmp_path, 'rev-parse', 'HEAD')}" in (notebooks / "cnn" / "data.ipynb").read_text()
+    )
     links = [str(link["href"]) for link in BeautifulSoup(book.page("plain"), "html.parser").select("a[href]")]
     assert "https://colab.research.google.com/github/someone/fork/blob/notebooks/cnn/plain.ipynb" in links
     assert "https://github.com/someone/fork/raw/notebooks/cnn/plain.ipynb" in links
@@ -51,6 +58,19 @@ def test_a_build_writes_notebooks_and_buttons_of_the_repository(tmp_path):
     assert [path.name for path in notebooks.rglob("*.ipynb")] == ["data.ipynb"]
     assert "colab.research" not in book.page("data")
     assert "git+" not in (notebooks / "cnn" / "data.ipynb").read_text()
+
+
+@pytest.mark.quick
+def test_without_a_commit_a_notebook_installs_nothing_instead_of_whatever_is_there(tmp_path, monkeypatch):
+    """As in a checkout that git does not trust."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
+    book = RenderedBook(tmp_path)
+    book.write_chapter("one", "Some prose.")
+    book.compute("one", {})
+    book.build()
+    notebook = (tmp_path / "_build" / "notebooks" / "one.ipynb").read_text()
+    assert "git+" not in notebook
+    assert "HEAD" not in notebook
 
 
 def test_prose_that_no_notebook_can_show_fails_the_build(tmp_path):

@@ -86,6 +86,16 @@ def not_executed(site: Path) -> None:
     path.write_text(json.dumps(results))
 
 
+def computed_without(name: str):
+    def note(site: Path) -> None:
+        path = site / "_build" / "results.json"
+        results = json.loads(path.read_text())
+        results["cnn/plain"]["data"][name] = "stand-in"
+        path.write_text(json.dumps(results))
+
+    return note
+
+
 def in_an_output(text: str):
     def add(site: Path) -> None:
         content = page(site).read_text()
@@ -128,6 +138,7 @@ FAULTS = {
     "ran in no time": (not_executed, "cnn/plain took no time"),
     "a traceback": (in_an_output("Traceback (most recent call last)"), "cnn/plain shows an error"),
     "a stand-in": (in_an_output("Offline stand-in"), "cnn/plain was computed on a stand-in"),
+    "no weights": (computed_without("vgg16"), "cnn/plain was computed without vgg16"),
     "below the floor": (lambda site: edit_results(site, values=[0.7]), "cnn/plain: accuracy is 0.7"),
     "no promise": (no_promise, "cnn/plain promises nothing"),
     "promises not shown": (

@@ -1,6 +1,8 @@
 """Each workflow's steps in order, in fresh clones: what would be deployed, pushed, kept and reported."""
 
+import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -61,10 +63,10 @@ class Maintainer:
         git(self.clone, "push", "-q", "origin", "HEAD:main")
         return git(self.clone, "rev-parse", "HEAD")
 
-    def run(self, workflow: str, gpu_runner: str = "") -> tuple[Run, list[str]]:
+    def run(self, workflow: str, **how: str) -> tuple[Run, list[str]]:
         """Let GitHub run a workflow; return what it did, and the chapters that executed."""
         self.log.write_text("")
-        run = self.github.run(workflow, gpu_runner)
+        run = self.github.run(workflow, **how)
         return run, sorted(self.log.read_text().split())
 
     def listed(self, branch: str) -> list[str]:
@@ -88,7 +90,8 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
     run, executed = maintainer.run("publish")
     assert set(run.outcomes.values()) == {"success"}, run.said
     assert executed == ["one", "two"]
-    assert run.left_out == {"actions/setup-python", "actions/cache ~/.cache/dlbook", "actions/deploy-pages"}
+    data = "actions/cache ~/.cache/dlbook ~/.cache/torch/hub/checkpoints"
+    assert run.left_out == {"actions/setup-python", data, "actions/deploy-pages"}
     site = maintainer.github.artifacts["github-pages"]
     for name in ("index.html", "cnn/one.html", "results.json", "execution-cache.tar.gz", "_static"):
         assert (site / name).exists(), name
@@ -121,6 +124,16 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
     assert "second" in maintainer.deployed("cnn/one.html")
     assert maintainer.branches()["binder"] == before["binder"]
     assert maintainer.branches()["notebooks"] != before["notebooks"]
+    # Published are the outputs that the pages ask for, of five that were executed.
+    with tarfile.open(maintainer.github.artifacts["github-pages"] / "execution-cache.tar.gz") as packed:
+        assert len([name for name in packed.getnames() if name.endswith("base.ipynb")]) == 2
+
+    # Started by hand for another branch, it builds and shows nothing.
+    before = maintainer.branches()
+    maintainer.push(two="fourth")
+    run, executed = maintainer.run("publish", branch="side")
+    assert run.outcomes == {"build": "success", "deploy": "skipped", "branches": "skipped"}, run.said
+    assert {**maintainer.branches(), "main": ""} == {**before, "main": ""}
 
 
 def test_a_gpu_that_is_not_there_stops_publishing_before_anything_is_computed(maintainer):
@@ -143,21 +156,43 @@ def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     summary = (maintainer.github.folder / "summary.md").read_text()
     assert "changes\n\n- book/cnn/two.md\n\n" in summary
     assert "anew\n\n- cnn/one\n- cnn/two\n" in summary
+    assert "gh run download 1 --name site --dir site && python3 -m http.server" in summary
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before
 
 
 def test_the_weekly_build_reports_when_it_fails_and_only_then(maintainer):
-    reports = maintainer.github.folder / "gh.log"
+    said = maintainer.github.folder / "gh.log"
     maintainer.push(one="first", two="first")
+    before = maintainer.branches()
     run, executed = maintainer.run("weekly")
-    assert run.outcomes == {"build": "success", "report": "skipped"}, run.said
+    passed = {"build": "success", "propose": "success", "stay-scheduled": "success", "report": "skipped"}
+    assert run.outcomes == passed, run.said
     assert run.left_out == {"actions/setup-python", "make upgrade"}
     assert executed == ["one", "two"]
-    assert not reports.exists()
+    assert said.read_text() == "gh workflow enable weekly.yml\n"  # no version is newer: nothing is proposed
+    assert maintainer.branches() == before
     maintainer.push(two="broken")
     run, _ = maintainer.run("weekly")
-    assert run.outcomes == {"build": "failure", "report": "success"}, run.said
-    assert "issue create --title The weekly build fails" in reports.read_text()
-    assert "https://github.com/someone/book/actions/runs/2" in reports.read_text()
+    assert run.outcomes == passed | {"build": "failure", "propose": "skipped", "report": "success"}, run.said
+    assert "issue create --title The weekly build fails" in said.read_text()
+    assert "https://github.com/someone/book/actions/runs/2" in said.read_text()
+    run, _ = maintainer.run("weekly", cut_off="build")
+    assert run.outcomes["report"] == "success", run.said
+    assert "actions/runs/3 It was canceled: by hand, or because it ran out of time." in said.read_text()
+
+
+def test_the_weekly_build_proposes_the_versions_that_it_passed_with(maintainer):
+    maintainer.push(one="first", two="first")
+    name, version = re.search(r"^(certifi)==(\S+)", (ROOT / "requirements.txt").read_text(), re.M).groups()
+    maintainer.github.newest = {f"{name}=={version}": f"{name}==9999.1"}
+    run, _ = maintainer.run("weekly")
+    assert run.outcomes["propose"] == "success", run.said
+    origin = maintainer.github.origin
+    assert git(origin, "diff", "--name-only", "main", "newest-versions") == "requirements.txt"
+    assert f"{name}==9999.1" in git(origin, "show", "newest-versions:requirements.txt")
+    assert git(origin, "rev-parse", "newest-versions^") == maintainer.branches()["main"]
+    said = (maintainer.github.folder / "gh.log").read_text()
+    assert "gh pr create --head newest-versions --title Take the newest versions" in said
+    assert "https://github.com/someone/book/actions/runs/1" in said

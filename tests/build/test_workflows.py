@@ -9,7 +9,10 @@ import pytest
 import yaml
 from conftest import ROOT
 from packaging.requirements import Requirement
+from platformdirs.unix import Unix
 from repo2docker.buildpacks import PythonBuildPack
+
+from dlbook.data.registry import REGISTRY
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TOOLS = Path(sys.executable).parent
@@ -47,6 +50,44 @@ def test_actions_are_pinned_and_jobs_are_limited(workflow):
         assert job["timeout-minutes"] <= 300
 
 
+def test_every_pinned_action_runs_on_what_runners_have():
+    """Runners drop an old Node for good: what each version declares was read in its action.yml, and noted."""
+    declared = yaml.safe_load((ROOT / ".github" / "runtimes.yml").read_text())
+    assert declared.keys() == {f"{action} {version.partition('.')[0]}" for action, _, version in pins()}
+    assert set(declared.values()) <= {"node24", "composite"}
+    assert len(declared) == len(pins())  # one commit an action, in all workflows
+
+
+def pins() -> set[tuple[str, str, str]]:
+    """Return action, commit and version of all that the workflows use."""
+    texts = [workflow.read_text() for workflow in WORKFLOWS]
+    return {found for text in texts for found in re.findall(r"uses: ([\w-]+/[\w-]+)\S*@(\w+) # (\S+)", text)}
+
+
+def test_the_data_and_the_weights_outlive_a_change_of_the_registry(monkeypatch):
+    restored = [
+        step["with"]
+        for name in ("publish", "pull-request")
+        for step in steps(ROOT / ".github" / "workflows" / f"{name}.yml")
+        if step.get("name", "").startswith("Restore the data sets")
+    ]
+    assert restored[0] == restored[1]  # else one would not find what the other has kept
+    assert restored[0]["key"].startswith(restored[0]["restore-keys"])
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    folders = {Path(path).expanduser() for path in restored[0]["path"].split()}
+    assert folders == {Unix("dlbook").user_cache_path, REGISTRY["vgg16"].directory}
+
+
+def test_python_s_packages_are_proposed_by_one_alone():
+    """Dependabot cannot write these lock files: they have no header, and one is for all Pythons."""
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    assert [update["package-ecosystem"] for update in updates] == ["github-actions"]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text())["jobs"]
+    assert jobs["propose"]["needs"] == "build"
+    assert jobs["propose"]["permissions"] == {"contents": "write", "pull-requests": "write"}
+
+
 def test_a_pull_request_never_meets_the_gpu_runner_or_a_secret():
     text = (ROOT / ".github" / "workflows" / "pull-request.yml").read_text()
     content = yaml.safe_load(text)
@@ -55,6 +96,14 @@ def test_a_pull_request_never_meets_the_gpu_runner_or_a_secret():
     assert "GPU_RUNNER" not in text
     assert "${{ secrets" not in text
     assert "pull_request_target" not in text
+
+
+def test_the_readme_protects_a_runner_of_one_s_own_before_it_names_it():
+    readme = (ROOT / "README.md").read_text()
+    step = readme[readme.index("**Say where to compute.**") : readme.index("4. **Push**")]
+    before = " ".join(step[: step.index("Variables → New repository")].split())
+    for protection in ("runner group", "publish.yml", "weekly.yml", "Require approval for all", "ephemeral"):
+        assert protection in before, protection
 
 
 def test_only_the_jobs_that_deploy_may_write():
@@ -71,7 +120,7 @@ def test_steps_only_call_make_or_scripts_that_exist(workflow):
     for step in steps(workflow):
         for line in step.get("run", "").splitlines():
             command, *arguments = line.split()
-            assert command == "make" or (ROOT / command).exists(), line
+            assert command in ("make", "gh") or (ROOT / command).exists(), line
             assert command != "make" or set(arguments) <= targets, line
 
 
@@ -121,6 +170,7 @@ def test_repo2docker_reads_what_binder_gets(monkeypatch):
     dockerfile = pack.render()
     assert "requirements.txt" in dockerfile
     assert "postBuild" in dockerfile
+    assert re.search(r"apt-get install [^&]*libgl1\b", dockerfile)  # OpenCV loads libGL
 
 
 def test_binder_has_what_dlbook_needs_but_torch_in_the_locked_versions():

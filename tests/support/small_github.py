@@ -41,7 +41,11 @@ class Run:
 
 
 class GitHub:
-    """A repository with its workflows, caches, artifacts and site; the default branch is ``main``."""
+    """A repository with its workflows, caches, artifacts and site; the default branch is ``main``.
+
+    Attributes:
+        newest: what `make upgrade` puts in the place of a text in requirements.txt.
+    """
 
     def __init__(self, folder: Path, variables: dict[str, str]) -> None:
         self.folder = folder
@@ -49,6 +53,7 @@ class GitHub:
         self.origin = folder / "origin.git"
         self.caches: dict[str, Path] = {}
         self.artifacts: dict[str, Path] = {}
+        self.newest: dict[str, str] = {}
         self.runs = 0
         git(folder, "init", "-q", "--bare", "--initial-branch=main", "origin.git")
         for program in ("gh", "npx"):
@@ -57,25 +62,40 @@ class GitHub:
             path.write_text(f'#!/bin/sh\necho "{program} $*" >> {folder}/{program}.log\n')
             path.chmod(0o755)
 
-    def run(self, workflow: str, gpu_runner: str = "") -> Run:
+    def run(self, workflow: str, gpu_runner: str = "", branch: str = "main", cut_off: str = "") -> Run:
         """Do a workflow's jobs in order, each on a machine of its own.
 
         Args:
             workflow: such as ``publish``.
             gpu_runner: the repository variable.
+            branch: that it is started for.
+            cut_off: a job that runs out of time, and is not done.
         """
         self.runs += 1
         content = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())
         run = Run()
         for name, job in content["jobs"].items():
-            condition, needed = job.get("if", "success()"), run.outcomes.get(job.get("needs"), "success")
-            if {"success()": "success", "failure()": "failure"}[condition] != needed:
+            needed = run.outcomes.get(job.get("needs"), "success")
+            if not _is_due(job.get("if", "success()"), needed, branch):
                 run.outcomes[name] = "skipped"
+                continue
+            if name == cut_off:
+                run.outcomes[name] = "cancelled"
                 continue
             machine = self.folder / f"run-{self.runs}-{name}"
             machine.mkdir()
-            Machine(self, machine, content["defaults"]["run"]["shell"], gpu_runner).do(name, job, run)
+            shell = content["defaults"]["run"]["shell"]
+            Machine(self, machine, shell, gpu_runner, needed).do(name, job, run)
         return run
+
+
+def _is_due(condition: str, needed: str, branch: str) -> bool:
+    """Tell whether a job is done, from its condition and from how the job went that it needs."""
+    return {
+        "success()": needed == "success",
+        "github.ref == 'refs/heads/main'": needed == "success" and branch == "main",
+        "always() && needs.build.result != 'success'": needed != "success",
+    }[condition]
 
 
 @dataclass
@@ -86,6 +106,7 @@ class Machine:
     checkout: Path
     shell: str
     gpu_runner: str
+    needed: str
     environment: dict[str, str] = field(default_factory=dict)
 
     def do(self, name: str, job: dict[str, Any], run: Run) -> None:
@@ -115,12 +136,15 @@ class Machine:
             "github.server_url": "https://github.com",
             "github.repository": "someone/book",
             "github.token": "a-token",
+            "needs.build.result": self.needed,
         }
         return EXPRESSION.sub(lambda found: values[found[1]] or "", str(text))
 
     def script(self, step: dict[str, Any], run: Run) -> bool:
         lines = step["run"].splitlines()
-        run.left_out |= {line for line in lines if line in LEFT_OUT_COMMANDS}
+        if left_out := {line for line in lines if line in LEFT_OUT_COMMANDS}:
+            run.left_out |= left_out
+            self.upgrade()
         path = self.checkout.with_suffix(".sh")
         path.write_text("\n".join(line for line in lines if line not in LEFT_OUT_COMMANDS))
         own = {key: self.fill(value) for key, value in step.get("env", {}).items()}
@@ -135,12 +159,20 @@ class Machine:
         run.said += finished.stdout
         return finished.returncode == 0
 
+    def upgrade(self) -> None:
+        """Do what `make upgrade` and `make env` would have done."""
+        lock = self.checkout / "requirements.txt"
+        for before, after in self.github.newest.items():
+            lock.write_text(lock.read_text().replace(before, after))
+        (self.checkout / ".venv" / ".ready").touch()
+
     def surroundings(self) -> dict[str, str]:
         """Return a runner's variables: none of this book's, and no network."""
         outer = {key: value for key, value in os.environ.items() if not key.startswith(("DLBOOK", "MAKE"))}
         return outer | {
             "PATH": f"{self.github.folder / 'stubs'}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_REPOSITORY": "someone/book",
+            "GITHUB_RUN_ID": str(self.github.runs),
             "GITHUB_STEP_SUMMARY": str(self.github.folder / "summary.md"),
             "PYTHONPATH": str(self.checkout / "src"),
             "HTTP_PROXY": "http://127.0.0.1:9",
@@ -151,9 +183,9 @@ class Machine:
     def use(self, step: dict[str, Any], run: Run) -> bool:
         """Do what an action does, as far as this machine can."""
         action, options = step["uses"].partition("@")[0], step.get("with", {})
-        path = options.get("path", "")
+        path = options.get("path", ".")
         if action in ("actions/setup-python", "actions/deploy-pages") or path.startswith("~"):
-            run.left_out.add(f"{action} {path}".strip())
+            run.left_out.add(" ".join([action, *path.split()]).removesuffix(" ."))
         elif action == "actions/checkout":
             depth = str(options.get("fetch-depth", 1))
             git(self.checkout, "clone", "-q", f"--depth={depth}", self.github.origin.as_uri(), ".")
@@ -167,7 +199,10 @@ class Machine:
             self.keep(self.checkout / path, self.github.caches, self.fill(options["key"]), hidden=True)
         elif action == "actions/upload-artifact":
             hidden = options.get("include-hidden-files", False)
-            self.keep(self.checkout / path, self.github.artifacts, options["name"], hidden)
+            for pattern in path.split():
+                for found in self.checkout.glob(pattern):
+                    below = "." if found.is_dir() else str(found.relative_to(self.checkout))
+                    self.keep(found, self.github.artifacts, options["name"], hidden, below)
         elif action == "actions/upload-pages-artifact":
             self.keep(self.checkout / path, self.github.artifacts, "github-pages", hidden=False)
         elif action == "actions/download-artifact":
@@ -176,11 +211,15 @@ class Machine:
             raise ValueError(f"a workflow uses {action}, which this rehearsal does not know")
         return True
 
-    def keep(self, folder: Path, kept: dict[str, Path], name: str, hidden: bool) -> None:
+    def keep(self, path: Path, kept: dict[str, Path], name: str, hidden: bool, below: str = ".") -> None:
         """Store a copy; the actions that upload leave hidden files out unless they are asked for."""
         target = self.github.folder / "kept" / f"{self.github.runs}-{name}"
-        if folder.exists():
-            shutil.copytree(folder, target, ignore=None if hidden else shutil.ignore_patterns(".*"))
+        if path.is_dir():
+            shutil.copytree(path, target, ignore=None if hidden else shutil.ignore_patterns(".*"))
+        elif path.exists():
+            (target / below).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / below)
+        if path.exists():
             kept[name] = target
 
 

@@ -20,6 +20,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
+    app.add_config_value("bookbuild_published_without", [], "")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.

@@ -8,7 +8,7 @@ from pathlib import Path
 from bookbuild.book import Book, BookError
 from bookbuild.check import changes, notebooks, site
 from bookbuild.promises import PromiseError
-from bookbuild.run import exchange
+from bookbuild.run import exchange, liveness
 from bookbuild.run.cache import ExecutionCache, locked
 from bookbuild.run.execute import execute
 
@@ -23,15 +23,25 @@ def _execute(book: Book, chosen: argparse.Namespace) -> int:
 
 def _merge(book: Book, chosen: argparse.Namespace) -> int:
     with locked(book.build):
-        for source in chosen.source or [exchange.published(book)]:
-            counts = exchange.merge_from(source, book)
-            print(f"{source}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+        merged = [(source, exchange.merge_from(source, book)) for source in chosen.source]
+        if not chosen.source and (found := exchange.merge_published(book)):
+            merged = [found]
+    for source, counts in merged:
+        print(f"{source}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    if not merged:
+        print("no published outputs: what is not in the cache is executed")
     return 0
 
 
 def _export(book: Book, chosen: argparse.Namespace) -> int:
     with locked(book.build):
-        exchange.export(book.cache_folder, chosen.archive)
+        exchange.export(book, chosen.archive)
+    return 0
+
+
+def _prune(book: Book, chosen: argparse.Namespace) -> int:
+    with locked(book.build):
+        print(f"{liveness.prune(book)} executed pages forgotten")
     return 0
 
 
@@ -60,9 +70,10 @@ def parser() -> argparse.ArgumentParser:
 
     command("execute", _execute, "execute the pages whose outputs are not in the cache")
     merging = command("merge", _merge, "add pages that other machines executed")
-    merging.add_argument("source", nargs="*", help="folders, archives or addresses; else the published cache")
-    exporting = command("export", _export, "pack the executed pages up")
+    merging.add_argument("source", nargs="*", help="folders, archives or addresses; else a published cache")
+    exporting = command("export", _export, "pack up the executed pages that a build could ask for")
     exporting.add_argument("archive", type=Path)
+    command("prune", _prune, "forget executed pages that no build has asked for in a long time")
     command("verify", _verify, "say what is wrong with the built site")
     rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")
     rehearsing.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all of them")

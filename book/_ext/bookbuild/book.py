@@ -18,6 +18,7 @@ from myst_parser.config.main import MdParserConfig
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from bookbuild.promises import Promise, promises_of
+from dlbook.data.registry import REGISTRY
 from dlbook.record import Record
 
 # What precedes the text of a page: YAML between two lines of dashes.
@@ -37,11 +38,21 @@ class Settings:
         cell_limit: seconds that one cell may take.
         page_limit: seconds that all cells of a page may take.
         myst: the extensions of MyST that are switched on.
+        published_without: the data sets and weights whose absence keeps no page from being published.
     """
 
     cell_limit: float = 7200
     page_limit: float = 14_400
     myst: tuple[str, ...] = ()
+    published_without: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a name that would silently stand for nothing."""
+        if unknown := sorted(self.published_without - REGISTRY.keys()):
+            raise BookError(
+                f"bookbuild_published_without lists {', '.join(unknown)}: "
+                f"the book knows {', '.join(REGISTRY)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,7 @@ class Book:
             cell_limit=said["execute"]["timeout"],
             page_limit=said["sphinx"]["config"]["bookbuild_page_limit"],
             myst=tuple(said["parse"]["myst_enable_extensions"]),
+            published_without=frozenset(said["sphinx"]["config"]["bookbuild_published_without"]),
         )
         return cls(root, root / "book", root / "_build", root / "_toc.yml", settings)
 

@@ -42,8 +42,8 @@ class Build:
 
     def execute(self, app: Sphinx) -> None:
         """Execute what is missing, before anything is read."""
-        self.book = book_of(app)
         try:
+            self.book = book_of(app)
             cache = ExecutionCache(self.book.cache_folder)
             cache.drop_damaged()
             execute(self.book, cache)
@@ -124,6 +124,7 @@ def book_of(app: Sphinx) -> Book:
         cell_limit=app.config.nb_execution_timeout,
         page_limit=app.config.bookbuild_page_limit,
         myst=tuple(app.config.myst_enable_extensions),
+        published_without=frozenset(app.config.bookbuild_published_without),
     )
     toc = Path(app.srcdir, app.config.external_toc_path)
     return Book(Path(app.srcdir).parent, Path(app.srcdir), Path(app.outdir).parent, toc, settings)

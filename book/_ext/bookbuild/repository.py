@@ -3,12 +3,13 @@
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bookbuild.book import BookError
 
-OWNER_AND_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+OWNER_AND_NAME = re.compile(r"[a-z0-9][\w-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII | re.IGNORECASE)
 HOSTS = {"github.com", "www.github.com", "ssh.github.com"}
 
 
@@ -53,8 +54,17 @@ def commit(root: Path) -> str:
 def repository(root: Path) -> tuple[str, str] | None:
     """Return the owner and name on GitHub of a checkout's repository; None where nothing leads to GitHub.
 
+    Raises:
+        BookError: ``GITHUB_REPOSITORY`` is not of the form ``owner/name``.
+    """
+    return next(repositories(root), None)
+
+
+def repositories(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield owner and name of each repository on GitHub that a checkout belongs to, its own first.
+
     ``GITHUB_REPOSITORY`` (``owner/name``), which GitHub's runners set, goes first; then the git remote
-    ``origin``, then any other.
+    ``origin``, then the others.
 
     Raises:
         BookError: the variable is not of this form.
@@ -64,13 +74,13 @@ def repository(root: Path) -> tuple[str, str] | None:
         if not OWNER_AND_NAME.fullmatch(given):
             raise BookError(f"GITHUB_REPOSITORY must be of the form owner/name, not {given!r}")
         owner, name = given.split("/")
-        return owner, name
+        yield owner, name
     try:
         remotes = sorted(git(root, "remote").split(), key=lambda remote: (remote != "origin", remote))
         addresses = [git(root, "remote", "get-url", remote) for remote in remotes]
     except GitError:
-        return None
-    return next((found for found in map(_on_github, addresses) if found), None)
+        return
+    yield from filter(None, map(_on_github, addresses))
 
 
 def reason(root: Path) -> str:
@@ -111,8 +121,10 @@ def _host(alias: str) -> str:
 def site_address(root: Path) -> str | None:
     """Return where GitHub Pages serves this repository's site, with a slash at the end."""
     found = repository(root)
-    if found is None:
-        return None
-    owner, name = found
+    return pages_address(*found) if found else None
+
+
+def pages_address(owner: str, name: str) -> str:
+    """Return where GitHub Pages serves a repository's site, with a slash at the end."""
     host = f"{owner.lower()}.github.io"
     return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"

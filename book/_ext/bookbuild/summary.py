@@ -27,9 +27,17 @@ def write(book: Book) -> None:
 
 def read(build: Path) -> dict[str, Record]:
     """Return what `write` wrote for each page; nothing where no book was built."""
+    return {docname: Record.from_dict(record) for docname, record in _read(build).items()}
+
+
+def data_states(build: Path) -> dict[str, dict[str, str]]:
+    """Return page → what it loads → how its machine had that: see `dlbook.data.entries.Entry.state`."""
+    return {docname: said["data"] for docname, said in _read(build).items()}
+
+
+def _read(build: Path) -> dict[str, Any]:
     path = build / RESULTS
-    said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {docname: Record.from_dict(record) for docname, record in said.items()}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def saved_address(docname: str, file: str, sha256: str) -> str:
@@ -46,7 +54,7 @@ def _summary(page: Page) -> dict[str, Any]:
     for name, promise in page.promises.items():
         low, high = promise.bounds(record)
         promises[name] = {"at_least": low, "at_most": high, "judged": promise.is_judged(record)}
-    return record.as_dict() | {"promises": promises}
+    return record.as_dict() | {"promises": promises, "data": page.fingerprint.get("data", {})}
 
 
 def _publish(book: Book, page: Page) -> set[Path]:

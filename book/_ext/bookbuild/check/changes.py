@@ -10,6 +10,11 @@ from pathlib import Path
 from bookbuild import summary
 from bookbuild.book import Book
 
+# What shows a reviewer the site that a run has built, at http://localhost:8000.
+VIEW = (
+    "gh run download {run} --name site --dir site && python3 -m http.server --bind 127.0.0.1 --directory site"
+)
+
 
 def _git(root: Path, *arguments: str) -> str:
     asked = ["git", "-C", str(root), *arguments]
@@ -29,7 +34,7 @@ def executed_pages(book: Book) -> list[str]:
 
 
 def in_markdown(book: Book) -> str:
-    """Return both as Markdown."""
+    """Return both as Markdown; in a run of GitHub's, also how to look at the site."""
     parts = {
         "Pages whose source this changes": changed_pages(book.root),
         "Chapters that were executed anew": executed_pages(book),
@@ -38,6 +43,8 @@ def in_markdown(book: Book) -> str:
         f"### {title}\n\n" + "\n".join(f"- {item}" for item in items or ["none"])
         for title, items in parts.items()
     ]
+    if run := os.environ.get("GITHUB_RUN_ID"):
+        blocks.append(f"### To look at the site\n\n```\n{VIEW.format(run=run)}\n```")
     return "\n\n".join(blocks) + "\n"
 
 

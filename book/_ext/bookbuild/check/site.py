@@ -22,6 +22,7 @@ from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
 from bookbuild.render.playgrounds import Playground, playgrounds_of
 from bookbuild.repository import GitError, git
+from bookbuild.run.keys import MISSING
 from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
@@ -113,6 +114,18 @@ def promises(site: Site) -> Iterator[str]:
             yield f"{chapter} does not show what it promises: it lacks the directive {{promises}}"
         for sentence in broken(source.promises, record) if record else ():
             yield f"{chapter}: {sentence}"
+
+
+def contents(site: Site) -> Iterator[str]:
+    """Every chapter was computed with all that it loads, but for what the book is published without."""
+    without = site.book.settings.published_without
+    for chapter, states in summary.data_states(site.book.build).items():
+        for name, state in states.items():
+            if state == MISSING and name not in without:
+                yield (
+                    f"{chapter} was computed without {name}, and lacks what this gives: bring it, or list it "
+                    "under bookbuild_published_without in _config.yml"
+                )
 
 
 def files(site: Site) -> Iterator[str]:
@@ -233,7 +246,7 @@ def _markdown(path: Path) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-CHECKS = (outputs, promises, files, playgrounds, links, commits, notebooks, prose)
+CHECKS = (outputs, contents, promises, files, playgrounds, links, commits, notebooks, prose)
 
 
 def problems(book: Book) -> list[str]:

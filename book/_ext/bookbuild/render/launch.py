@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from bookbuild import opencv
 from bookbuild.book import Book, Page
 from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
@@ -117,10 +118,13 @@ def _notebook(
         titles={docname: title.astext() for docname, title in rendering.app.env.titles.items()},
         places=dict(_places(rendering.app)),
     )
-    at = head(rendering.book.root) or "HEAD"
+    at = head(rendering.book.root)
+    # Without a commit, whatever is there on the day would be installed: then nothing is.
+    repository = address if at else None
     loads = _loads(rendering.book, page, around.site)
     prompt = rendering.app.config.nb_code_prompt_show
-    return to_notebook(page.source, around, address, at, loads, prompt)
+    needs_opencv = opencv.PACKAGE in page.fingerprint.get("packages", {})
+    return to_notebook(page.source, around, repository, at, loads, prompt, needs_opencv)
 
 
 def _loads(book: Book, page: Page, site: str) -> dict[str, dict[str, tuple[str, str]]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import jupytext
 import nbformat
 
+from bookbuild.opencv import REMEDY
 from bookbuild.render.plain import definitions, plain_markdown
 from bookbuild.render.surroundings import Surroundings
 
@@ -30,13 +31,28 @@ if importlib.util.find_spec("dlbook") is None:
             installed.setdefault(normalized, f"{{name}}=={{version}}")
     constraints = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
     constraints.write_text("\\n".join(sorted(installed.values())))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints]
-    told = subprocess.run(
-        [*pip, "dlbook @ git+{repository}@{commit}"], capture_output=True, text=True
-    )
-    if told.returncode:
-        raise RuntimeError(f"pip could not install the book's package:\\n{{told.stderr}}")
-    importlib.invalidate_caches()
+    pip = [sys.executable, "-m", "pip"]
+
+    def install(*wanted):
+        command = [*pip, "install", "--quiet", "--constraint", constraints, *wanted]
+        told = subprocess.run(command, capture_output=True, text=True)
+        if told.returncode:
+            subprocess.run([*pip, "uninstall", "--quiet", "--yes", "dlbook"])
+            raise RuntimeError(f"pip could not install the book's package:\\n{{told.stderr}}")
+        importlib.invalidate_caches()
+
+    install("--no-deps", "dlbook @ git+{repository}@{commit}")
+    needed = [each for each in importlib.metadata.requires("dlbook") if "extra ==" not in each]
+    if importlib.util.find_spec("cv2"):  # any of OpenCV's packages will do
+        needed = [each for each in needed if not each.startswith("opencv-python")]
+    install(*needed)
+"""
+OPENCV = """
+
+try:
+    import cv2
+except ImportError as error:
+    raise ImportError(f"OpenCV cannot be loaded ({{error}}). " {remedy!r}) from error
 """
 # What the site folds.
 FOLDED = {"hide-cell", "hide-input"}
@@ -56,6 +72,7 @@ def to_notebook(
     commit: str,
     loads: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
     prompt: str = "Show the code",
+    opencv: bool = False,
 ) -> nbformat.NotebookNode:
     """Return a chapter as a notebook without outputs.
 
@@ -66,6 +83,7 @@ def to_notebook(
         commit: what to install.
         loads: page → name → address and SHA-256 of the files that `dlbook.pages.load` should find.
         prompt: what a folded cell says that has no text of its own.
+        opencv: whether the chapter needs OpenCV.
 
     Raises:
         NoPlainFormError: the prose has markup without a plain form.
@@ -81,6 +99,8 @@ def to_notebook(
     notebook.cells = [cell for cell in notebook.cells if cell.source]  # a label alone leaves nothing
     if repository:
         install = INSTALL.format(repository=repository, commit=commit).rstrip()
+        if opencv:
+            install += OPENCV.format(remedy=REMEDY).rstrip()
         if loads:
             install += HAND_ON.format(loads=json.dumps(loads)).rstrip()
         notebook.cells.insert(0, nbformat.v4.new_code_cell(install))

@@ -6,11 +6,14 @@ damaged is set aside and not deleted, as hours may have gone into it; the pages 
 
 import errno
 import hashlib
+import json
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
@@ -161,6 +164,33 @@ class ExecutionCache:
     def keys(self) -> set[str]:
         """Return what the entries are kept under."""
         return {record.hashkey for record in self._cache.list_cache_records()}
+
+    def fingerprints(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Yield key, source file and fingerprint of each entry."""
+        for record in self._cache.list_cache_records():
+            stored = json.loads((self._entry(record.hashkey) / NOTEBOOK).read_text(encoding="utf-8"))
+            yield record.hashkey, record.uri, stored["metadata"]["kernelspec"]["fingerprint"]
+
+    def copy(self, keys: Collection[str], folder: Path) -> None:
+        """Copy the entries of these keys, and no others, to a folder that is not there."""
+        shutil.copytree(self.folder, folder)
+        ExecutionCache(folder).forget(keys)
+
+    def forget(self, but: Collection[str], since: datetime | None = None) -> int:
+        """Remove all entries but those of these keys; return how many.
+
+        Args:
+            but: the keys to keep.
+            since: entries that were read after this time stay too; in UTC, without a time zone.
+        """
+        old = [
+            record
+            for record in self._cache.list_cache_records()
+            if record.hashkey not in but and (since is None or record.accessed < since)
+        ]
+        for record in old:
+            self._cache.remove_cache(record.pk)
+        return len(old)
 
     def find(self, key: str) -> Outputs | None:
         """Return the outputs that are kept under a key; None where there are none."""

@@ -40,12 +40,12 @@ def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
 
 
 def loaded_data_sets(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the texts that code hands to a call of ``load`` or ``fetch``, as their first argument."""
+    """Return the texts that code hands, as first argument, to ``load``, ``fetch`` or ``fetch_checkpoint``."""
     calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
     return {
         call.args[0].value
         for call in calls
-        if _called(call) in ("load", "fetch")
+        if _called(call) in ("load", "fetch", "fetch_checkpoint")
         and call.args
         and isinstance(call.args[0], ast.Constant)
         and isinstance(call.args[0].value, str)

@@ -6,6 +6,7 @@ An entry is keyed on all that its outputs depend on, so entries of many machines
 import tarfile
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,15 +15,19 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
+from sphinx.util import logging
 
 from bookbuild.book import Book, BookError
-from bookbuild.repository import reason, site_address
+from bookbuild.repository import pages_address, reason, repositories, repository
 from bookbuild.run.acceptance import objection
 from bookbuild.run.cache import ELSEWHERE, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
+from bookbuild.run.liveness import live
 from dlbook.data import archives
 from dlbook.data.source import DataError
 from dlbook.record import Record
 
+LOGGER = logging.getLogger(__name__)
+GITHUB_API = "https://api.github.com"
 ARCHIVE = "execution-cache.tar.gz"
 # A cache of this book has a few megabytes; more than this is a mistake, or worse.
 LARGEST_ARCHIVE = 500_000_000
@@ -91,15 +96,24 @@ def _local_path(uri: str, book: Book) -> str:
     return str(book.pages_folder / below)
 
 
-def export(cache: Path, archive: Path) -> None:
-    """Pack a cache up, whole or not at all."""
-    if not (cache / "global.db").exists():
-        raise CacheError(f"there is no execution cache in {cache}: build the book first")
+def export(book: Book, archive: Path) -> None:
+    """Pack up the executed pages that a build could still ask for, whole or not at all.
+
+    Raises:
+        CacheError: there are none.
+    """
+    cache = ExecutionCache(book.cache_folder)
+    cache.drop_damaged()
+    keys = live(book, cache)
+    if not keys:
+        raise CacheError(f"no page's outputs are in {book.cache_folder}: build the book first")
     archive.parent.mkdir(parents=True, exist_ok=True)
-    draft = archive.with_suffix(".tmp")
-    with tarfile.open(draft, "w:gz") as packed:
-        packed.add(cache, arcname=".")
-    draft.replace(archive)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        cache.copy(keys, Path(scratch, "cache"))
+        draft = Path(scratch, archive.name)
+        with tarfile.open(draft, "w:gz") as packed:
+            packed.add(Path(scratch, "cache"), arcname=".")
+        draft.replace(archive)
 
 
 def download(address: str, target: Path) -> Path:
@@ -133,9 +147,36 @@ def merge_from(source: str, book: Book) -> Counter[str]:
         return merge(below if below.is_dir() else path, book)
 
 
-def published(book: Book) -> str:
-    """Return the address of the cache that this repository's site is published with."""
-    site = site_address(book.root)
-    if site is None:
-        raise CacheError(f"{reason(book.root)}: say FROM=<folder, archive or address>")
-    return site + ARCHIVE
+def merge_published(book: Book) -> tuple[str, Counter[str]] | None:
+    """Merge the first published cache that can be had; return its address and what `merge` said, or None."""
+    for address in published(book):
+        try:
+            return address, merge_from(address, book)
+        except CacheError as error:
+            LOGGER.info("%s", error)
+    if repository(book.root) is None:
+        LOGGER.info("%s: say FROM=<folder, archive or address>", reason(book.root))
+    return None
+
+
+def published(book: Book) -> Iterator[str]:
+    """Yield where this book's outputs may be published: with the sites of the repositories that are known.
+
+    A fork that has no site yet finds that of the repository it was made from.
+    """
+    known = list(dict.fromkeys(repositories(book.root)))
+    for found in known:
+        yield pages_address(*found) + ARCHIVE
+    if known and (parent := _forked_from(*known[0])) and parent not in known:
+        yield pages_address(*parent) + ARCHIVE
+
+
+def _forked_from(owner: str, name: str) -> tuple[str, str] | None:
+    """Ask GitHub what a repository is a fork of; None where it is none, or nobody answers."""
+    try:
+        with requests.get(f"{GITHUB_API}/repos/{owner}/{name}", timeout=10) as answer:
+            answer.raise_for_status()
+            parent = answer.json()["parent"]
+            return str(parent["owner"]["login"]), str(parent["name"])
+    except (requests.RequestException, LookupError, TypeError, ValueError):
+        return None

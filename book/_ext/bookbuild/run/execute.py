@@ -21,11 +21,12 @@ import psutil
 import requests
 from sphinx.util import logging
 
+from bookbuild import opencv
 from bookbuild.book import Book, BookError, Page, chosen_pages, read_source
 from bookbuild.promises import broken
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
-from bookbuild.run.keys import PACKAGE, Keys, device_kind
+from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind
 from dlbook.data.registry import REGISTRY
 
 LOGGER = logging.getLogger(__name__)
@@ -81,14 +82,16 @@ class Executor:
         """
         chosen = chosen_pages(self.book)
         order = self.keys.order()
-        if os.environ.get("DLBOOK_PREVIEW"):
-            self._choose_cached(order)
+        self._choose_cached(order)
         self._fetch_missing(name for name in order if name not in self.keys.chosen)
         missing = [name for name in order if not self._recall(name)]
         for docname in missing:
             if chosen and docname not in chosen:
                 LOGGER.info("%s would execute, and is left as it is: it was not asked for", docname)
-        wanted = [name for name in missing if not chosen or name in chosen]
+        self.failures += self._lacking(name for name in order if not chosen or name in chosen)
+        self.failures += self._without_opencv(missing)
+        refused = {failure.docname for failure in self.failures}
+        wanted = [name for name in missing if name not in refused and (not chosen or name in chosen)]
         if wanted:
             workers = worker_count(device_kind(), len(wanted))
             LOGGER.info("executing %s, %d at a time", ", ".join(wanted), workers)
@@ -104,14 +107,21 @@ class Executor:
         return page.outputs is not None
 
     def _choose_cached(self, order: Iterable[str]) -> None:
-        """For a preview, choose outputs that the cache has, made on whatever kind of device."""
+        """Choose the outputs that the cache has of the original data, before anybody asks for these data.
+
+        So a host of data that does not answer stops no build whose outputs are all there. A preview takes
+        what any kind of device has computed.
+        """
+        any_device, found = bool(os.environ.get("DLBOOK_PREVIEW")), dict[str, Fingerprint]()
         for docname in order:
-            for candidate in self.keys.elsewhere(docname):
+            if not self.keys.needs(docname) <= found.keys():
+                continue  # what it needs is executed first, and gives it another key
+            for candidate in self.keys.candidates(docname, any_device):
                 self.keys.chosen[docname] = candidate
                 if self.cache.find(self.keys.key(docname)):
+                    found[docname] = candidate
                     break
-            else:
-                del self.keys.chosen[docname]
+        self.keys.chosen = found
 
     def _fetch_missing(self, docnames: Iterable[str]) -> None:
         """Fetch what the pages load and this machine lacks, so that the fingerprints know the outcome."""
@@ -122,6 +132,29 @@ class Executor:
                 subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
             else:
                 LOGGER.info("%s is not on this machine, and no source of it answers", name)
+
+    def _lacking(self, docnames: Iterable[str]) -> list[Failure]:
+        """Return the pages that would be published without something they load, and why not by decision."""
+        if not stand_ins_are_forbidden():
+            return []
+        without = self.book.settings.published_without
+        return [
+            Failure(
+                docname,
+                "the data",
+                f"{name} is not on this machine, and no source delivered it. What is published contains it, "
+                f"unless bookbuild_published_without in _config.yml lists {name}",
+            )
+            for docname in docnames
+            for name, state in self.keys.fingerprint(docname)["data"].items()
+            if state == MISSING and name not in without
+        ]
+
+    def _without_opencv(self, docnames: Iterable[str]) -> list[Failure]:
+        """Return the pages that need OpenCV, where the system cannot load it."""
+        needing = [name for name in docnames if opencv.PACKAGE in self.keys.fingerprint(name)["packages"]]
+        said = opencv.problem() if needing else ""
+        return [Failure(docname, "the import of cv2", said) for docname in needing if said]
 
     def _execute(self, wanted: list[str], workers: int) -> None:
         """Run the pages, those that others need first; whatever ends this ends all kernels."""
@@ -214,6 +247,11 @@ class Executor:
             if expected and device != expected:
                 said = f"{page.docname} was computed on {device}; this build expects {expected}"
                 yield Failure(page.docname, "the device", said)
+
+
+def stand_ins_are_forbidden() -> bool:
+    """Tell whether this build is to be published: whether no small data may take the place of the real."""
+    return os.environ.get("DLBOOK_STANDINS", "").strip().lower() == "never"
 
 
 def answers(address: str) -> bool:

@@ -50,6 +50,9 @@ COMPUTING_PACKAGES = {
 GPU_DEVICES = ("nvidia*", "dxg", "kfd")
 DEVICE_KINDS = ("cuda", "mps", "cpu")
 
+# What a fingerprint says of data that are not on the machine.
+MISSING = "stand-in"
+
 Fingerprint = dict[str, Any]
 
 
@@ -109,11 +112,23 @@ class Keys:
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
         }
 
-    def elsewhere(self, docname: str) -> Iterator[Fingerprint]:
-        """Yield the fingerprints that a page has on machines with the real data, a GPU's first."""
+    def candidates(self, docname: str, any_device: bool) -> Iterator[Fingerprint]:
+        """Yield the fingerprints of outputs that are as good as this machine's own, the best first.
+
+        Data that this machine lacks may have been there when a page was executed.
+
+        Args:
+            docname: of the page.
+            any_device: whether another kind of device may have computed them, from the original data.
+        """
         own = self._fingerprint(docname)
-        for device in DEVICE_KINDS:
-            yield own | {"device": device, "data": dict.fromkeys(own["data"], "original")}
+        if any_device:
+            for device in DEVICE_KINDS:
+                yield own | {"device": device, "data": dict.fromkeys(own["data"], "original")}
+            return
+        without = self.book.settings.published_without
+        for stay in (frozenset[str](), without):
+            yield own | {"data": {name: _hoped(state, name in stay) for name, state in own["data"].items()}}
 
     def key(self, docname: str) -> str:
         """Return what jupyter-cache calls a page's hash key."""
@@ -180,6 +195,11 @@ def files_beside(modules: Iterable[Path]) -> list[Path]:
 def file_checksum(path: Path) -> str:
     """Return the SHA-256 of a file, shortened."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _hoped(state: str, stays: bool) -> str:
+    """Return the state of a data set as a machine that has it would see it."""
+    return "original" if state == MISSING and not stays else state
 
 
 def _distributions(packages: Iterable[str]) -> set[str]:

@@ -1,0 +1,133 @@
+"""What is published of a cache, and whose published cache a preview takes."""
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bookbuild.__main__ import main
+from bookbuild.book import Book
+from bookbuild.run import exchange, liveness
+from bookbuild.run.cache import ExecutionCache
+from bookbuild.run.exchange import CacheError, export, merge_from, merge_published, published
+from rendered_book import RenderedBook
+from small_book import FRONT_MATTER
+
+pytestmark = pytest.mark.quick
+
+SAVES = "from dlbook import pages\npages.save('table', {number})"
+LOADS = "from dlbook import data, pages\ndata.load('mnist')\npages.load('one', 'table')"
+
+
+def write(book: RenderedBook, name: str, code: str) -> None:
+    book.write(name, f"{FRONT_MATTER}\n# {name}\n\n```{{code-cell}}\n{code}\n```\n")
+
+
+@pytest.fixture
+def executed(tmp_path, monkeypatch) -> Book:
+    """A book of two pages that two machines executed, each before and after a change of the first page."""
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "none"))
+    book = RenderedBook(tmp_path / "book")
+    for number in (1, 2):
+        write(book, "one", SAVES.format(number=number))
+        write(book, "two", LOADS)
+        for device in ("cuda", "cpu"):
+            monkeypatch.setattr("bookbuild.run.keys.device_kind", lambda device=device: device)
+            for name in ("one", "two"):
+                book.compute(name, {})
+    assert len(kept(book.book)) == 8
+    return book.book
+
+
+def kept(book: Book) -> set[str]:
+    return ExecutionCache(book.cache_folder).keys()
+
+
+def target(folder: Path) -> Book:
+    return Book(folder, folder / "book", folder / "_build", folder / "_toc.yml")
+
+
+def test_published_is_what_some_machine_could_ask_for_now(executed, tmp_path):
+    export(executed, tmp_path / "cache.tar.gz")
+    assert merge_from(str(tmp_path / "cache.tar.gz"), target(tmp_path / "other"))["added"] == 4
+    found = ExecutionCache(target(tmp_path / "other").cache_folder).fingerprints()
+    assert sorted(said["device"] for _, _, said in found) == ["cpu", "cpu", "cuda", "cuda"]
+    assert kept(target(tmp_path / "other")) == liveness.live(executed, ExecutionCache(executed.cache_folder))
+    assert len(kept(executed)) == 8  # an undone change finds its outputs here
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "cache.tar.gz", "other"]
+
+
+def test_nothing_to_publish_is_an_error(tmp_path):
+    book = RenderedBook(tmp_path / "book")
+    write(book, "one", "1 + 1")
+    with pytest.raises(CacheError, match="build the book first"):
+        export(book.book, tmp_path / "cache.tar.gz")
+
+
+def test_what_nobody_has_asked_for_in_long_is_forgotten(executed, monkeypatch):
+    assert liveness.prune(executed) == 0
+    monkeypatch.setattr(liveness, "KEPT", timedelta(seconds=-5))
+    assert liveness.prune(executed) == 4
+    assert kept(executed) == liveness.live(executed, ExecutionCache(executed.cache_folder))
+
+
+@pytest.fixture
+def web(tmp_path) -> Iterator[Callable[[dict[str, bytes]], str]]:
+    """Serve contents at paths, and say where; all else is not found."""
+    servers = []
+
+    def serve(contents: dict[str, bytes]) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200 if self.path in contents else 404)
+                self.end_headers()
+                self.wfile.write(contents.get(self.path, b""))
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_fork_without_a_site_takes_the_outputs_of_what_it_was_made_from(
+    executed, tmp_path, monkeypatch, web
+):
+    export(executed, tmp_path / "cache.tar.gz")
+    parent = json.dumps({"parent": {"owner": {"login": "them"}, "name": "book"}}).encode()
+    address = web(
+        {
+            "/repos/me/book": parent,
+            "/them/book/execution-cache.tar.gz": (tmp_path / "cache.tar.gz").read_bytes(),
+        }
+    )
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/book")
+    monkeypatch.setattr(exchange, "GITHUB_API", address)
+    monkeypatch.setattr(exchange, "pages_address", lambda owner, name: f"{address}/{owner}/{name}/")
+    fork = target(tmp_path / "fork")
+    found = merge_published(fork)
+    assert found is not None
+    assert found[0] == f"{address}/them/book/execution-cache.tar.gz"
+    assert found[1]["added"] == 4
+
+
+def test_where_nothing_is_published_a_preview_goes_on(tmp_path, monkeypatch, web, capsys):
+    config = Path(__file__).parents[2] / "_config.yml"
+    (tmp_path / "_config.yml").write_text(config.read_text())
+    address = web({})
+    monkeypatch.setattr(exchange, "GITHUB_API", address)
+    monkeypatch.setattr(exchange, "pages_address", lambda owner, name: f"{address}/{owner}/{name}/")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/book")
+    assert list(published(target(tmp_path))) == [f"{address}/me/book/execution-cache.tar.gz"]
+    assert main(["--root", str(tmp_path), "merge"]) == 0
+    assert "no published outputs: what is not in the cache is executed" in capsys.readouterr().out
+    assert main(["--root", str(tmp_path), "merge", f"{address}/execution-cache.tar.gz"]) == 1
