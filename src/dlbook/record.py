@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from dlbook.data.source import Source
@@ -185,7 +185,9 @@ class Record:
             provenance["data"] = tuple(Source(**source) for source in provenance["data"])
             results = {name: _result(said) for name, said in content["results"].items()}
             files = {name: SavedFile(**said) for name, said in content["files"].items()}
-            return cls(results, Provenance(**provenance), files)
+            record = cls(results, Provenance(**provenance), files)
+            _require_types(record)
+            return record
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a page's record: {error!r}") from error
 
@@ -203,4 +205,18 @@ def _summary(result: Result) -> dict[str, float]:
 
 
 def _result(said: Mapping[str, Any]) -> Result:
-    return Result(tuple(said["values"]), tuple(said["seeds"]), said["data"])
+    result = Result(tuple(said["values"]), tuple(said["seeds"]), said["data"])
+    if not result.values or not all(isinstance(value, int | float | str) for value in result.values):
+        raise ValueError(f"not the values of a result: {result.values}")
+    return result
+
+
+def _require_types(record: Record) -> None:
+    """Raise a ValueError where a field holds what it is not for: JSON of others may hold anything."""
+    parts: list[Provenance | Source | SavedFile] = [*record.provenance.data, *record.files.values()]
+    for part in (record.provenance, *parts):
+        for field in fields(part):
+            value, kind = getattr(part, field.name), field.type
+            is_right = isinstance(value, kind) if isinstance(kind, type) else True
+            if not is_right and not (kind is float and isinstance(value, int)):
+                raise ValueError(f"not a page's record: {field.name} is {value!r}")

@@ -131,49 +131,42 @@ def knows_an_alias(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
 
 
-@pytest.mark.parametrize(
-    "remote",
-    [
-        "https://github.com/someone/book.git",
-        "git@github.com:someone/book.git",
-        "https://github.com/someone/book",
-        "https://token@GitHub.com/someone/book/",
-        "ssh://git@github.com/someone/book.git",
-        "ssh://git@ssh.github.com:443/someone/book.git",
-        "ssh://git@github.com:22/someone/book.git",
-        "GitHub.com:someone/book.git",
-        "git@work:someone/book.git",
-    ],
-)
-def test_the_repository_is_found_from_the_remote(tmp_path, monkeypatch, remote):
+GITHUB = [
+    "https://github.com/someone/book.git",
+    "git@github.com:someone/book.git",
+    "https://github.com/someone/book",
+    "https://token@GitHub.com/someone/book/",
+    "ssh://git@github.com/someone/book.git",
+    "ssh://git@ssh.github.com:443/someone/book.git",
+    "ssh://git@github.com:22/someone/book.git",
+    "GitHub.com:someone/book.git",
+    "git@work:someone/book.git",
+]
+ELSEWHERE = [
+    "https://evilgithub.com/a/b",
+    "https://github.com.evil.org/a/b",
+    "git@example.org:a/b",
+    "../b",
+    "a:/b/c/d",
+]
+
+
+@pytest.mark.parametrize("remote", [*GITHUB, *ELSEWHERE])
+def test_the_repository_is_found_from_a_remote_on_github_and_from_no_other(tmp_path, monkeypatch, remote):
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     knows_an_alias(tmp_path, monkeypatch)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert repository(tmp_path) is None
     subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
-    assert repository(tmp_path) == ("someone", "book")
-    assert site_address(tmp_path) == "https://someone.github.io/book/"
+    found = remote in GITHUB
+    assert repository(tmp_path) == (("someone", "book") if found else None)
+    assert site_address(tmp_path) == ("https://someone.github.io/book/" if found else None)
+    assert found or "leads to GitHub" in reason(tmp_path)
+
+
+def test_the_site_of_an_account_is_at_its_top(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "Fork/fork.github.io")
     assert site_address(tmp_path) == "https://fork.github.io/"
-
-
-@pytest.mark.parametrize(
-    "remote",
-    [
-        "https://evilgithub.com/a/b",
-        "https://github.com.evil.org/a/b",
-        "git@example.org:a/b",
-        "../b",
-        "a:/b/c/d",
-    ],
-)
-def test_what_only_looks_like_github_is_not(tmp_path, monkeypatch, remote):
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    knows_an_alias(tmp_path, monkeypatch)
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
-    assert repository(tmp_path) is None
-    assert "leads to GitHub" in reason(tmp_path)
 
 
 def test_any_remote_may_lead_to_github_and_origin_goes_first(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from bookbuild.book import Book as WholeBook
-from bookbuild.book import Page
+from bookbuild.book import BookError, Page
 from bookbuild.run.dependencies import (
     DependencyError,
     code_checksum,
@@ -12,10 +12,12 @@ from bookbuild.run.dependencies import (
     loaded_data_sets,
     page_files,
     reachable,
+    require_readable,
     syntax_trees,
 )
-from bookbuild.run.keys import changes, files_beside, with_fingerprint
+from bookbuild.run.keys import Keys, changes, files_beside, with_fingerprint
 from conftest import ROOT
+from rendered_book import RenderedBook
 from small_book import FRONT_MATTER, Book
 
 
@@ -152,7 +154,8 @@ def test_other_data_execute_who_loads_them(built, tmp_path):
 
 
 def fingerprint(**parts) -> dict:
-    return {"device": "cpu", "data": {}, "packages": {}, "modules": {}, "pages": {}} | parts
+    empty = {part: {} for part in ("data", "packages", "modules", "pages", "settings")}
+    return {"device": "cpu"} | empty | parts
 
 
 def test_the_reasons_of_a_change_are_named():
@@ -174,6 +177,8 @@ def test_the_fingerprint_moves_no_line():
         ("import a.b as c", "", {"a.b"}),
         ("from a import b, c", "", {"a", "a.b", "a.c"}),
         ("def f():\n    from a import b", "", {"a", "a.b"}),
+        ("import importlib\nimportlib.import_module('a.b')", "", {"importlib", "a.b"}),
+        ("__import__('a.b')", "", {"a.b"}),
         ("from . import x", "p.q", {"p.q", "p.q.x"}),
         ("from ..m import x", "p.q", {"p.m", "p.m.x"}),
     ],
@@ -193,6 +198,58 @@ def test_cell_options_magics_and_what_does_not_parse_are_no_code():
     )
     trees = syntax_trees(Page("one", ROOT / "one.md", text).code)
     assert {name for tree in trees for name in imported_names(tree)} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["%time import a", "%%time\nimport a", "files = %who\nimport a", "files = !ls\nimport a", "x?\nimport a"],
+)
+def test_what_ipython_s_commands_are_given_is_code(code):
+    assert "a" in {name for tree in syntax_trees([code]) for name in imported_names(tree)}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import_module(name)",
+        "__import__('dl' + 'book')",
+        "!python -m dlbook.data",
+        "x = !ls",
+        "%run other.py",
+    ],
+)
+def test_a_page_that_runs_what_it_does_not_name_stops_before_anything_runs(tmp_path, code):
+    book = RenderedBook(tmp_path)
+    book.write_chapter("one", f"Prose.\n\n```{{code-cell}}\n{code}\n```")
+    with pytest.raises(BookError, match="one: "):
+        Keys(book.book).order()
+
+
+def test_the_package_computes_the_name_of_no_module_but_where_its_parts_are_listed():
+    sources = (ROOT / "src" / "dlbook").rglob("*.py")
+    found = []
+    for path in sources:
+        try:
+            require_readable(syntax_trees([path.read_text()]))
+        except DependencyError:
+            found.append(path.relative_to(ROOT / "src" / "dlbook").as_posix())
+    assert found == ["data/__init__.py"]
+
+
+def test_settings_of_ipython_for_all_users_are_in_the_key(tmp_path, monkeypatch):
+    """Kernels run these start-up files, whatever folder of settings they are given."""
+    book = RenderedBook(tmp_path / "book")
+    book.write_chapter("one", "Prose.")
+    keys = [Keys(book.book).key("one")]
+    monkeypatch.setattr("IPython.core.application.SYSTEM_CONFIG_DIRS", [str(tmp_path / "etc")])
+    startup = tmp_path / "etc" / "startup" / "first.py"
+    startup.parent.mkdir(parents=True)
+    for text in ("x = 1", "x = 2"):
+        startup.write_text(text)
+        keys.append(Keys(book.book).key("one"))
+    startup.unlink()
+    assert len(set(keys)) == 3
+    assert Keys(book.book).key("one") == keys[0]
 
 
 def test_which_files_of_other_pages_are_read_off_the_code():

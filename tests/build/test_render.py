@@ -7,9 +7,11 @@ import pytest
 from bookbuild import summary
 from bookbuild.check.site import Site, files
 from bs4 import BeautifulSoup
-from rendered_book import MNIST, PROVENANCE, RenderedBook
+from rendered_book import MNIST, PNG, PROVENANCE, RenderedBook
 from sphinx.errors import ExtensionError
 
+from dlbook import data
+from dlbook.data.registry import REGISTRY
 from dlbook.record import Result
 
 pytestmark = pytest.mark.quick
@@ -126,13 +128,23 @@ def test_a_broken_promise_stops_the_build_and_the_last_site_stays(book, promise,
     assert "Before." in book.page("one")
 
 
-def test_a_stand_in_is_shown_and_not_judged(book):
+def test_a_stand_in_is_shown_in_one_box_and_not_judged(book, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    monkeypatch.setitem(REGISTRY, "mnist", replace(REGISTRY["mnist"], sources=()))
     stand_in = replace(PROVENANCE, data=(replace(MNIST, is_standin=True),))
     promises = "  accuracy: {at_least: 0.9, form: .0%}\n  steps: {at_most: 1}\n"
     book.write_chapter("one", ":::{promises}\n:::", promises)
-    book.compute("one", {"accuracy": ACCURACY, "steps": Result((5,))}, stand_in)
+    book.compute(
+        "one",
+        {"accuracy": ACCURACY, "steps": Result((5,))},
+        stand_in,
+        shown=[{"text/html": data.load("mnist")._repr_html_()}],
+    )
     assert book.build() == ""
     assert text_of(book.page("one")).count("not judged") == 2
+    boxes = BeautifulSoup(book.page("one"), "html.parser").select("article .admonition")
+    assert [box.select_one(".admonition-title").get_text() for box in boxes] == ["Offline stand-in"]
+    assert "Stand-in for MNIST" in text_of(book.page("one"))
 
 
 def test_the_results_page_lists_all_that_was_measured_or_promised(book):
@@ -158,7 +170,7 @@ def test_run_times_come_from_the_build(book):
 def test_a_card_shows_a_figure_of_its_page(book):
     book.write("index", "# First page\n\n:::{page-figure} one\n:::\n")
     book.write_chapter("one", "Prose.")
-    book.compute("one", {}, figure=True)
+    book.compute("one", {}, shown=[{"image/png": PNG}])
     assert book.build() == ""
     (image,) = BeautifulSoup(book.page("index"), "html.parser").select("article img")
     assert (book.folder / "_build" / "html" / image["src"]).exists()

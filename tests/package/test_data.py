@@ -207,7 +207,7 @@ def test_wrong_bytes_from_a_mirror_are_never_kept(data_dir, mirror):
 def test_without_data_and_host_a_standin_is_made_and_says_so(data_dir, no_mirror):
     standin = data.load("mnist")
     assert standin.source.is_standin
-    assert "Offline stand-in" in standin._repr_html_()
+    assert standin._repr_html_().startswith("<p>Stand-in for MNIST: ")
     assert standin.train.images.shape[1:] == (1, 28, 28)
     assert standin.train.images.dtype == torch.uint8
     assert sorted(standin.train.labels.unique().tolist()) == list(range(10))

@@ -14,6 +14,7 @@ from small_web import (
     Fault,
     Server,
     body,
+    continue_forever,
     cut,
     cut_without_ranges,
     entries,
@@ -25,6 +26,7 @@ from small_web import (
     same,
     stall,
     status,
+    trickle_headers,
     whole,
 )
 
@@ -103,6 +105,14 @@ def test_another_source_serves_when_one_is_bad(misbehave, pauses, truth, tally, 
     assert not loaded.source.is_standin
     assert same(loaded, truth[name])
     assert sum(pauses) <= 60
+    tally("a bad source beside a good one")
+
+
+@pytest.mark.parametrize("fault", [trickle_headers, continue_forever])
+def test_headers_without_an_end_are_left_for_another_source(web, pauses, truth, tally, monkeypatch, fault):
+    monkeypatch.setattr(fetching, "LIMITS", replace(Limits(), answer=1))
+    web.faults[f"/one/mnist/{first_archive('mnist')}"] = [fault]
+    assert same(data.load("mnist"), truth["mnist"])
     tally("a bad source beside a good one")
 
 

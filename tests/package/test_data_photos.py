@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_web import entries
 from tiny_data import flower_photos, jpeg
 from torchvision.models import VGG16_Weights
 from torchvision.transforms import functional
@@ -235,3 +238,51 @@ def test_a_folder_without_photographs_is_named(directory):
         path.unlink()
     with pytest.raises(DataError, match=r"flower_photos.*empty"):
         data.load("flower_photos")
+
+
+@pytest.fixture
+def fetched(server, directory, monkeypatch) -> Path:
+    """The folder of the photographs, all of which a source serves, and some of which are gone here."""
+    monkeypatch.setitem(REGISTRY, "flower_photos", entries(server)["flower_photos"])
+    folder = directory / "flower_photos"
+    shutil.rmtree(folder / "tulips")
+    (folder / "roses" / "1.jpg").unlink()
+    (folder / "notes.txt").write_text("mine")
+    return folder
+
+
+def test_a_fetch_that_was_cut_off_is_taken_up(fetched):
+    assert "original files" in data.load("flower_photos").source.description
+    assert REGISTRY["flower_photos"].state() == "original"
+    assert (fetched / "notes.txt").read_text() == "mine"
+
+
+def test_a_fetch_that_is_killed_while_it_moves_is_taken_up_and_never_taken_for_whole(fetched, monkeypatch):
+    """Killed before each of its steps, one after the other."""
+    move, moves = shutil.move, []
+
+    def killed(*where):
+        if len(moves) % 2:
+            moves.append(where)
+            raise KeyboardInterrupt
+        moves.append(where)
+        return move(*where)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "move", killed)
+        for _ in range(3):
+            with suppress(KeyboardInterrupt):
+                data.load("flower_photos")
+            assert REGISTRY["flower_photos"].state() in ("stand-in", "original")
+    assert "original files" in data.load("flower_photos").source.description
+    assert moves
+
+
+@pytest.mark.parametrize("name", ["mine.jpg", "0.jpg"])
+def test_one_s_own_photographs_are_not_mixed_with_fetched_ones(fetched, name):
+    mine = fetched / "roses" / name
+    mine.write_bytes(b"my own")
+    with pytest.raises(DataError, match="lacks the folder of a class"):
+        data.fetch("flower_photos")
+    assert mine.read_bytes() == b"my own"
+    assert not (fetched / "tulips").exists()

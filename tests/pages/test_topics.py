@@ -2,27 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import jupytext
 import pytest
-import yaml
 from bookbuild.render.notebooks import FOLDED
 from conftest import ROOT, chapter_paths
+from topics import topics
 
 MOST_WORDS = 2_800
 MOST_CODE = 250  # lines that are not folded
-
-
-class Topic(NamedTuple):
-    core: str
-    deeper: list[str]
-
-
-def topics() -> list[Topic]:
-    """Return the topics, as the table of contents groups their pages."""
-    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"][0]["chapters"]
-    return [Topic(each["file"], [below["file"] for below in each.get("sections", [])]) for each in contents]
 
 
 TOPICS = topics()

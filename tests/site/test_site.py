@@ -8,6 +8,7 @@ from bookbuild.book import Book, Page
 from bookbuild.check import site
 from bs4 import BeautifulSoup
 from conftest import ROOT, chapter_paths
+from topics import topics
 
 ERROR_WORDS = ("Traceback (most recent call last)", "Warning:", "Error:", "CUDA error")
 # tqdm's bar, in a terminal and in a notebook.
@@ -27,10 +28,11 @@ def own_pages(html: Path) -> list[Path]:
     return [page for page in html.rglob("*.html") if "_static" not in page.parts]
 
 
-def test_every_chapter_has_a_page_with_outputs(html):
-    for page in chapter_pages(html):
-        assert page.exists()
-        assert parse(page).select(".cell_output")
+@pytest.mark.parametrize("topic", topics(), ids=lambda topic: topic.core)
+def test_a_core_page_shows_many_outputs_and_a_deeper_one_some(html, topic):
+    assert len(parse(html / f"{topic.core}.html").select(".cell_output")) > 5
+    for page in topic.deeper:
+        assert parse(html / f"{page}.html").select(".cell_output"), page
 
 
 @pytest.mark.parametrize("words", [ERROR_WORDS, PROGRESS_RESIDUE], ids=["errors", "progress bars"])

@@ -4,13 +4,15 @@ So what the extension renders is tested in process, by Sphinx's own test applica
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+import yaml
 from bookbuild.book import Book
 from bookbuild.run.cache import FILES, RECORD, ExecutionCache
 from bookbuild.run.keys import Keys
+from conftest import ROOT
 from small_book import FRONT_MATTER
 from sphinx.testing.util import SphinxTestApp
 
@@ -21,6 +23,7 @@ CONFIG = """
 extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_external_toc", "bookbuild"]
 external_toc_path = "../_toc.yml"
 nb_execution_mode = "cache"
+nb_render_markdown_format = "{markdown}"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 bibtex_bibfiles = []
 html_theme = "sphinx_book_theme"
@@ -38,6 +41,7 @@ PROVENANCE = Provenance(
     data=(MNIST,),
     seconds=90.0,
 )
+SUM = {"text/plain": "2"}
 # A picture of one pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -53,7 +57,7 @@ class RenderedBook:
         self.folder = folder
         self.source = folder / "book"
         self.source.mkdir(parents=True)
-        (self.source / "conf.py").write_text(CONFIG)
+        (self.source / "conf.py").write_text(CONFIG.format(markdown=_setting("nb_render_markdown_format")))
         self.names = ["index"]
         self.write("index", "# First page\n")
 
@@ -89,16 +93,17 @@ class RenderedBook:
         results: Mapping[str, Result],
         provenance: Provenance = PROVENANCE,
         files: Mapping[str, bytes] | None = None,
-        figure: bool = False,
+        shown: Sequence[Mapping[str, str]] = (SUM,),
     ) -> None:
-        """Put a chapter's outputs into the cache, as if its cell had been executed."""
+        """Put a chapter's outputs into the cache, as if its cell had been executed and had shown these."""
         book = self.book
         notebook = Keys(book).notebook(name)
         (cell,) = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        data = {"image/png": PNG} if figure else {"text/plain": "2"}
         notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
         cell.execution_count = 1
-        cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+        cell.outputs = [
+            nbformat.v4.new_output("execute_result", dict(output), execution_count=1) for output in shown
+        ]
         artifacts = self.folder / "artifacts"
         (artifacts / FILES).mkdir(parents=True, exist_ok=True)
         saved = {}
@@ -130,6 +135,11 @@ class RenderedBook:
     def results(self) -> dict:
         """What the build gathered."""
         return json.loads((self.folder / "_build" / "results.json").read_text())
+
+
+def _setting(name: str) -> str:
+    """Return what the book's own configuration tells Sphinx."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"][name]
 
 
 def _sha256(content: bytes) -> str:

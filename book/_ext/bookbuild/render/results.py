@@ -204,7 +204,7 @@ def _source_text(source: Source) -> str:
 
 STANDIN_TITLE = "Offline stand-in"
 STANDIN = (
-    "Real data could not be had where this page was computed. The code is the same; its numbers are not "
+    "The real data could not be had where this page was computed. The code is the same; its numbers are not "
     "those of the real data, no promise was judged, and sentences that describe a result may not fit."
 )
 

@@ -3,7 +3,13 @@
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+# Functions that import the module whose name they are given.
+IMPORTING = ("import_module", "__import__")
+# What IPython makes of ``!ls``, and functions that run a file: what these read, no text says.
+SHELL = ("system", "getoutput", "run_path", "run_module", "exec_module")
 
 
 class DependencyError(Exception):
@@ -11,15 +17,39 @@ class DependencyError(Exception):
 
 
 def syntax_trees(cells: Iterable[str]) -> list[ast.Module]:
-    """Return the syntax trees of code cells; a cell that does not parse is left out."""
-    trees = []
-    for code in cells:
-        lines = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))]
-        try:
-            trees.append(ast.parse("\n".join(lines)))
-        except SyntaxError:  # its execution will fail, and say where
-            continue
-    return trees
+    """Return the syntax trees of code cells, and of the code that IPython's commands in them are given."""
+    return [tree for code in cells for tree in _trees(code)]
+
+
+def _trees(code: str) -> Iterator[ast.Module]:
+    """Yield the trees of a cell; none where it does not parse: its execution will fail, and say where."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager  # here, as hardly any cell needs it
+
+        with suppress(SyntaxError):
+            tree = ast.parse(TransformerManager().transform_cell(code))
+            yield tree
+            for call in _calls([tree]):
+                if _called(call) in ("run_line_magic", "run_cell_magic"):  # such as %time and %%time
+                    for given in call.args[1:]:
+                        yield from _trees(str(getattr(given, "value", "")))
+    else:
+        yield tree
+
+
+def require_readable(trees: Iterable[ast.Module]) -> None:
+    """Raise a `DependencyError` where code runs other code that its text does not name."""
+    for call in _calls(trees):
+        given = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+        name = _called(call)
+        if name in IMPORTING and not isinstance(given, str):
+            raise DependencyError(
+                f"write out the module in {ast.unparse(call)}: what a page needs is read off"
+            )
+        if name in SHELL or (name == "run_line_magic" and given == "run"):
+            raise DependencyError(f"a page cannot depend on what {ast.unparse(call)} does: import it instead")
 
 
 def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
@@ -37,14 +67,16 @@ def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in IMPORTING:
+            names = [part.value for part in node.args[:1] if isinstance(part, ast.Constant)]
+            yield from (name for name in names if isinstance(name, str))
 
 
 def loaded_data_sets(trees: Iterable[ast.Module]) -> set[str]:
     """Return the texts that code hands, as first argument, to ``load``, ``fetch`` or ``fetch_checkpoint``."""
-    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
     return {
         call.args[0].value
-        for call in calls
+        for call in _calls(trees)
         if _called(call) in ("load", "fetch", "fetch_checkpoint")
         and call.args
         and isinstance(call.args[0], ast.Constant)
@@ -62,10 +94,9 @@ def page_files(trees: Iterable[ast.Module], function: str) -> list[tuple[str, ..
     Raises:
         DependencyError: a name is not written out, so that nobody knows what the call means before it runs.
     """
-    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     count = {"load": 2, "save": 1}[function]
     found = []
-    for call in calls:
+    for call in _calls(trees):
         home = getattr(call.func, "value", None)
         if _called(call) != function or not isinstance(home, ast.Name) or home.id != "pages":
             continue
@@ -76,6 +107,10 @@ def page_files(trees: Iterable[ast.Module], function: str) -> list[tuple[str, ..
             )
         found.append(tuple(map(str, names)))
     return found
+
+
+def _calls(trees: Iterable[ast.Module]) -> Iterator[ast.Call]:
+    return (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def _called(call: ast.Call) -> str:

@@ -5,6 +5,7 @@ An entry is keyed on all that its outputs depend on, so entries of many machines
 
 import tarfile
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,13 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 from sphinx.util import logging
+from urllib3.exceptions import HTTPError
 
 from bookbuild.book import Book, BookError
 from bookbuild.repository import pages_address, reason, repositories, repository
+from bookbuild.run import foreign
 from bookbuild.run.acceptance import objection
-from bookbuild.run.cache import ELSEWHERE, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
+from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
 from bookbuild.run.liveness import live
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -31,6 +34,10 @@ GITHUB_API = "https://api.github.com"
 ARCHIVE = "execution-cache.tar.gz"
 # A cache of this book has a few megabytes; more than this is a mistake, or worse.
 LARGEST_ARCHIVE = 500_000_000
+# Seconds that it may take, from a server that sends and sends.
+LONGEST_DOWNLOAD = 1800
+# What reading JSON of something else raises.
+UNREADABLE = (OSError, ValueError, AttributeError, TypeError, nbformat.ValidationError)
 
 
 class CacheError(BookError):
@@ -69,7 +76,8 @@ def merge(source: Path, book: Book) -> Counter[str]:
 
 
 def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | None:
-    """Return one entry of another cache; None where it is damaged, has another's key, or would fail here."""
+    """Return one entry of another cache; None where it is damaged, would fail here, or could act."""
+    artifacts = entry / "artifacts"
     try:
         if not is_whole(entry):
             return None
@@ -78,14 +86,15 @@ def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | Non
             return None
         if objection(notebook):
             return None
-        Record.from_json((entry / "artifacts" / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError):  # JSON, but of something else
+        notebook = foreign.harmless(notebook)
+        said = Record.from_json((artifacts / RECORD).read_text(encoding="utf-8"))
+        files = [artifacts / RECORD, *foreign.saved_files(artifacts / FILES, said)]
+    except UNREADABLE:
         return None
-    artifacts = [str(path) for path in (entry / "artifacts").rglob("*") if path.is_file()]
     return CacheBundleIn(
         notebook,
         _local_path(record.uri, book),
-        artifacts=NbArtifacts(artifacts, in_folder=entry / "artifacts"),
+        artifacts=NbArtifacts(list(map(str, files)), in_folder=artifacts),
         data=dict(record.data or {}),
     )
 
@@ -117,13 +126,28 @@ def export(book: Book, archive: Path) -> None:
 
 
 def download(address: str, target: Path) -> Path:
-    """Fetch an archive."""
+    """Fetch an archive.
+
+    Raises:
+        CacheError: it cannot be had, or is larger or takes longer than is accepted.
+    """
+    from dlbook.data import fetching  # here, as it takes long to import
+
+    start, limits = time.monotonic(), (fetching.LIMITS.connect, fetching.LIMITS.silence)
     try:
-        with requests.get(address, stream=True, timeout=30) as answer:
+        with (
+            fetching.session(fetching.LIMITS.attempts) as session,
+            session.get(address, stream=True, timeout=limits) as answer,
+            target.open("wb") as file,
+        ):
             answer.raise_for_status()
-            with target.open("wb") as file:
-                file.writelines(answer.iter_content(1 << 20))
-    except requests.RequestException as error:
+            while chunk := answer.raw.read1(1 << 16, decode_content=False):
+                file.write(chunk)
+                if file.tell() > LARGEST_ARCHIVE:
+                    raise CacheError(f"{address} sends more than {LARGEST_ARCHIVE:,} bytes")
+                if time.monotonic() - start > LONGEST_DOWNLOAD:
+                    raise CacheError(f"{address} did not finish within {LONGEST_DOWNLOAD:,} s")
+    except (requests.RequestException, HTTPError, ValueError) as error:
         raise CacheError(f"{address} cannot be had: {error}") from error
     return target
 

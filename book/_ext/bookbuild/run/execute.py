@@ -256,9 +256,12 @@ def stand_ins_are_forbidden() -> bool:
 
 def answers(address: str) -> bool:
     """Tell whether a web server is there, whatever it says, within seconds."""
+    from dlbook.data import fetching  # here, as it takes long to import
+
     try:
-        requests.head(address, timeout=3)
-    except requests.RequestException:
+        with fetching.session(0) as session:
+            session.head(address, timeout=3)
+    except (requests.RequestException, ValueError):
         return False
     return True
 

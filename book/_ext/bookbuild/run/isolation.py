@@ -53,5 +53,14 @@ def variables(settings: Path) -> dict[str, str]:
     )
 
 
+def shared_settings() -> list[Path]:
+    """Return IPython's settings for all users of this machine: kernels read them, and run some, always."""
+    from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
+
+    folders = [Path(folder) for folder in (*ENV_CONFIG_DIRS, *SYSTEM_CONFIG_DIRS)]
+    kinds = {".py", ".ipy", ".json"}
+    return sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in kinds)
+
+
 def _resolved(kept: Mapping[str, str]) -> dict[str, str]:
     return {name: str(Path(kept[name]).expanduser().absolute()) for name in FOLDERS if kept.get(name)}

@@ -29,8 +29,10 @@ from bookbuild.run.dependencies import (
     loaded_data_sets,
     page_files,
     reachable,
+    require_readable,
     syntax_trees,
 )
+from bookbuild.run.isolation import shared_settings
 from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
@@ -110,6 +112,7 @@ class Keys:
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in files_beside(modules.values())},
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
+            "settings": {str(file): file_checksum(file) for file in shared_settings()},
         }
 
     def candidates(self, docname: str, any_device: bool) -> Iterator[Fingerprint]:
@@ -124,7 +127,7 @@ class Keys:
         own = self._fingerprint(docname)
         if any_device:
             for device in DEVICE_KINDS:
-                yield own | {"device": device, "data": dict.fromkeys(own["data"], "original")}
+                yield own | {"device": device, "data": dict.fromkeys(own["data"], "original"), "settings": {}}
             return
         without = self.book.settings.published_without
         for stay in (frozenset[str](), without):
@@ -169,6 +172,7 @@ class Keys:
 
     def _loads(self, docname: str) -> list[tuple[str, ...]]:
         try:
+            require_readable(self.trees[docname])
             loads = page_files(self.trees[docname], "load")
             for page, file in loads:
                 if page not in self.trees:
@@ -221,7 +225,7 @@ def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Say what differs between two fingerprints, in words for the builder."""
     found = [f"device {before['device']} → {after['device']}"] if before["device"] != after["device"] else []
-    for part in ("data", "packages", "modules", "pages"):
-        names = sorted(before[part].keys() | after[part].keys())
-        found += [name for name in names if before[part].get(name) != after[part].get(name)]
+    for part in ("data", "packages", "modules", "pages", "settings"):
+        then, now = before.get(part, {}), after.get(part, {})  # an earlier version knew fewer parts
+        found += [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     return found

@@ -1,0 +1,93 @@
+"""Outputs that another machine computed, made harmless: they become a part of this machine's site.
+
+Nobody can tell by looking whether their numbers are right. What can be prevented is that they act: that
+Sphinx reads files of this machine for them, or that a reader's browser runs what they bring.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup, NavigableString, Tag
+
+from dlbook.record import Record
+
+# Without these, Markdown has no HTML, pictures, links, roles, directives or substitutions, in any dialect.
+ACTIVE = re.compile(r"[{<\[]")
+# What `plain_html` lets through: no element of these does anything, and no attribute but a class is left.
+ELEMENTS = {"b", "br", "code", "div", "em", "i", "li", "ol", "p", "pre", "span", "strong", "ul"} | {
+    "caption", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
+}  # fmt: skip
+# How the files of pictures begin.
+PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+# What `dlbook.pages.save` calls files: beside the site, no browser takes these for a page.
+SAVED = re.compile(r"[\w-]+\.(json|safetensors)", re.ASCII)
+
+
+def harmless(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return an executed notebook whose outputs are text, pictures, and HTML and Markdown that do nothing.
+
+    Of an output that comes in several forms, the others are left out.
+
+    Raises:
+        ValueError: an output has no such form.
+    """
+    # No state of widgets, and no lexer but Python's.
+    python = {"name": "python", "pygments_lexer": "ipython3"}
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": notebook.metadata.kernelspec, "language_info": python}
+    )
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                continue
+            forms = {kind: _harmless(kind, content) for kind, content in output.data.items()}
+            output.data = {kind: content for kind, content in forms.items() if content is not None}
+            output.metadata = {}
+            if not output.data:
+                raise ValueError(f"an output is neither text nor a picture, but {', '.join(forms)}")
+    nbformat.validate(notebook)
+    return notebook
+
+
+def saved_files(artifacts: Path, record: Record) -> list[Path]:
+    """Return the files that a page saved for others.
+
+    Raises:
+        ValueError: one has a name that no page gives a file, or is not what the record says.
+        OSError: one is missing.
+    """
+    paths = []
+    for saved in record.files.values():
+        path = artifacts / saved.file
+        if not SAVED.fullmatch(saved.file) or hashlib.sha256(path.read_bytes()).hexdigest() != saved.sha256:
+            raise ValueError(f"the saved file {saved.file!r} is not the one of the record")
+        paths.append(path)
+    return paths
+
+
+def _harmless(kind: str, content: object) -> str | None:
+    """Return one form of an output, or None where it could act."""
+    if not isinstance(content, str):
+        return None
+    if kind == "text/plain" or (kind == "text/markdown" and not ACTIVE.search(content)):
+        return content
+    if kind in PICTURES and base64.b64decode(content).startswith(PICTURES[kind]):
+        return content
+    return plain_html(content) if kind == "text/html" else None
+
+
+def plain_html(text: str) -> str | None:
+    """Return HTML as it was understood; None where it has more than text and elements that only look."""
+    soup = BeautifulSoup(text, "html.parser")
+    return str(soup) if all(map(_only_looks, soup.descendants)) else None
+
+
+def _only_looks(node: object) -> bool:
+    if isinstance(node, Tag):
+        attributes: Mapping[str, object] = node.attrs
+        return node.name in ELEMENTS and attributes.keys() <= {"class"}
+    return type(node) is NavigableString  # and no comment, or another kind of it

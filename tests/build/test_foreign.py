@@ -1,0 +1,213 @@
+"""Outputs from another machine's cache: shown, and not obeyed."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bookbuild.run import exchange
+from bookbuild.run.cache import FILES, RECORD, sign
+from bookbuild.run.exchange import CacheError, merge
+from bookbuild.run.foreign import plain_html
+from bs4 import BeautifulSoup
+from rendered_book import PNG, RenderedBook
+
+pytestmark = pytest.mark.quick
+
+SECRET = "what only this machine knows"
+TABLE = "| kernel | error |\n| :-- | --: |\n| box | 1.2% |\n"
+PARAGRAPH = '<p class="summary">MNIST: 60,000 images &lt; all &amp; sundry</p>'
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    path = tmp_path / "secret.txt"
+    path.write_text(SECRET)
+    return path
+
+
+def books(folder: Path, *shown: dict[str, str]) -> tuple[RenderedBook, RenderedBook]:
+    """Return a book with such outputs in its cache, and the same book where nothing was executed."""
+    theirs, ours = RenderedBook(folder / "theirs"), RenderedBook(folder / "ours")
+    for book in (theirs, ours):
+        book.write_chapter("one", "Prose.")
+    theirs.compute("one", {}, shown=shown)
+    return theirs, ours
+
+
+def site_of(book: RenderedBook) -> str:
+    """Return all that the site consists of, as one text."""
+    files = (path for path in (book.folder / "_build" / "html").rglob("*") if path.is_file())
+    own = (path for path in files if "_static" not in path.parts)
+    return "\n".join(path.read_bytes().decode(errors="replace") for path in own)
+
+
+READS_A_FILE = {
+    "include": "```{include} SECRET\n```",
+    "literalinclude": "```{literalinclude} SECRET\n```",
+    "raw": "```{raw} html\n:file: SECRET\n```",
+    "colons": ":::{include} SECRET\n:::",
+    "reStructuredText": "```{eval-rst}\n.. include:: SECRET\n```",
+    "download": "{download}`a file <SECRET>`",
+    "picture": "![a picture](SECRET)",
+    "link": "[a link](SECRET)",
+    "reference": "[a link]\n\n[a link]: SECRET",
+}
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_no_output_puts_a_file_of_this_machine_into_the_site(tmp_path, secret, is_merged):
+    texts = [text.replace("SECRET", f"/../../{secret}") for text in READS_A_FILE.values()]
+    theirs, ours = books(tmp_path, *({"text/markdown": text, "text/plain": "said plainly"} for text in texts))
+    book = theirs
+    if is_merged:
+        assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+        book = ours
+    book.build()
+    assert SECRET not in site_of(book)
+    assert book.page("one").count("said plainly") == (len(texts) if is_merged else 0)
+
+
+ACTIVE = {
+    "text/html": "<p>a</p><script>alert(1)</script>",
+    "text/markdown": "Some text <img src=x onerror=alert(1)>",
+    "application/javascript": "alert(1)",
+    "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+    "text/latex": r"$\href{javascript:alert(1)}{a}$",
+    "application/vnd.jupyter.widget-view+json": '{"alert(1)": 1}',
+    "image/png": "PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==",
+}
+
+
+def test_what_could_act_is_shown_as_text(tmp_path):
+    forms = ({kind: content, "text/plain": "said plainly"} for kind, content in ACTIVE.items())
+    theirs, ours = books(tmp_path, *forms)
+    assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+    assert ours.build() == ""
+    assert ours.page("one").count("said plainly") == len(ACTIVE)
+    assert "alert(1)" not in site_of(ours)
+
+
+@pytest.mark.parametrize("kind", ACTIVE)
+def test_a_page_with_an_output_that_can_only_act_is_left_out(tmp_path, kind):
+    theirs, ours = books(tmp_path, {kind: ACTIVE[kind]})
+    assert merge(theirs.book.cache_folder, ours.book) == {"added": 0, "there already": 0, "damaged": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p onclick=alert(1)>a</p>",
+        "<a href='javascript:alert(1)'>a</a>",
+        "<p style='background: url(//evil)'>a</p>",
+        "<iframe src=//evil></iframe>",
+        "<form action=//evil><input></form>",
+        "<svg/onload=alert(1)>",
+        "<p>a<!-- <script>alert(1)</script> --></p>",
+        "<p><style>*{}</style></p>",
+        "<math><mtext></mtext></math>",
+        "<p>&lt;script&gt;</p><SCRIPT>alert(1)</SCRIPT>",
+    ],
+)
+def test_html_that_could_act_is_none(text):
+    assert plain_html(text) is None
+
+
+@pytest.mark.parametrize("text", ["<p>a < b</p>", "<p>&lt;script&gt;alert(1)", "a<script", "<p"])
+def test_no_bracket_of_plain_html_opens_what_was_not_seen(text):
+    understood = plain_html(text)
+    assert understood is None or "<s" not in understood
+
+
+def test_what_the_book_itself_puts_out_is_shown_as_it_was(tmp_path):
+    shown = (
+        {"text/markdown": TABLE, "text/plain": TABLE},
+        {"text/html": PARAGRAPH, "text/plain": "MNIST"},
+        {"image/png": PNG, "text/plain": "<Figure>"},
+    )
+    theirs, ours = books(tmp_path, *shown)
+    assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+    pages = []
+    for book in (theirs, ours):
+        assert book.build() == ""
+        pages.append(BeautifulSoup(book.page("one"), "html.parser").select(".cell_output"))
+    assert pages[0] == pages[1]
+    said = "".join(map(str, pages[1]))
+    assert PARAGRAPH in said
+    assert "<td" in said
+    assert "<img" in said
+
+
+def spoil(entry: Path, change) -> None:
+    """Change a page's record, and sign the entry as a forger would."""
+    path = entry / "artifacts" / RECORD
+    record = json.loads(path.read_text())
+    change(record, entry / "artifacts" / FILES)
+    path.write_text(json.dumps(record))
+    sign(entry)
+
+
+def save_a_page(record, files) -> None:
+    record["files"]["table"]["file"] = "table.html"
+    (files / "table.json").rename(files / "table.html")
+
+
+def save_outside(record, files) -> None:
+    record["files"]["table"]["sha256"] = "../../../outside"
+
+
+def say_nonsense(record, files) -> None:
+    record["provenance"]["executed"] = 7
+
+
+def report_nonsense(record, files) -> None:
+    record["results"]["accuracy"] = {"values": [[1]], "seeds": [], "data": None}
+
+
+@pytest.mark.parametrize("change", [save_a_page, save_outside, say_nonsense, report_nonsense])
+def test_a_record_that_no_page_writes_is_left_out(tmp_path, change):
+    theirs, ours = books(tmp_path, {})
+    theirs.compute("one", {}, files={"table.json": b"[1, 2]"})
+    (entry,) = (theirs.book.cache_folder / "executed").iterdir()
+    assert merge(theirs.book.cache_folder, RenderedBook(tmp_path / "first").book)["added"] == 1
+    spoil(entry, change)
+    assert merge(theirs.book.cache_folder, ours.book)["damaged"] == 1
+
+
+# --- servers that do not come to an end ------------------------------------------------------------
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """The address of a server that answers every request with bytes and more bytes, for a minute at most."""
+    listener, released = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while not released.wait(0.01):
+                connection.sendall(bytes(100_000))
+        except OSError:
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    stop = threading.Timer(60, released.set)
+    stop.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/cache.tar.gz"
+    stop.cancel()
+    released.set()
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "said"),
+    [("LARGEST_ARCHIVE", 1_000_000, "more than 1,000,000 bytes"), ("LONGEST_DOWNLOAD", 0.1, "within 0.1 s")],
+)
+def test_a_cache_without_an_end_is_not_waited_for(tmp_path, monkeypatch, endless, bound, most, said):
+    monkeypatch.setattr(exchange, bound, most)
+    with pytest.raises(CacheError, match=said):
+        exchange.download(endless, tmp_path / "cache.tar.gz")
+    assert (tmp_path / "cache.tar.gz").stat().st_size < 60_000_000

@@ -1,0 +1,19 @@
+"""The topics of the book, as the table of contents groups their pages."""
+
+from typing import NamedTuple
+
+import yaml
+from conftest import ROOT
+
+
+class Topic(NamedTuple):
+    """A core page, and the deeper pages below it."""
+
+    core: str
+    deeper: list[str]
+
+
+def topics() -> list[Topic]:
+    """Return the topics in their order."""
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"][0]["chapters"]
+    return [Topic(each["file"], [below["file"] for below in each.get("sections", [])]) for each in contents]
