@@ -106,9 +106,11 @@ class Provenance:
         python: version of Python.
         commit: that the code was taken from; ``-dirty`` marks uncommitted changes.
         executed: time in UTC, as ISO 8601 has it.
-        peak_memory: the most that the process held at once, in bytes; on a GPU, its tensors. 0 where unknown.
+        peak_gpu_memory: the most that tensors took on the GPU at once, in bytes; 0 on other devices.
         data: the sources of all data that were loaded.
         seconds: of wall-clock time, for all cells.
+        peak_memory: the most that the page's process held at once in the machine's memory, in bytes, maps of
+            files not counted; 0 where nobody measured it.
     """
 
     device: str
@@ -118,9 +120,10 @@ class Provenance:
     python: str
     commit: str
     executed: str
-    peak_memory: int
+    peak_gpu_memory: int
     data: tuple[Source, ...]
     seconds: float = 0.0
+    peak_memory: int = 0
 
     @property
     def minutes(self) -> float:
@@ -160,9 +163,10 @@ class Record:
     provenance: Provenance
     files: Mapping[str, SavedFile]
 
-    def took(self, seconds: float) -> "Record":
-        """Return the record with the time that the page took."""
-        return replace(self, provenance=replace(self.provenance, seconds=seconds))
+    def took(self, seconds: float, peak_memory: int) -> "Record":
+        """Return the record with what the page took: seconds, and bytes of memory."""
+        taken = replace(self.provenance, seconds=seconds, peak_memory=peak_memory)
+        return replace(self, provenance=taken)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; each number with its mean, spread and count beside it."""

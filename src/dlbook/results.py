@@ -86,7 +86,7 @@ def record() -> Record:
         python=platform.python_version(),
         commit=runtime.commit(),
         executed=now,
-        peak_memory=runtime.peak_memory(),
+        peak_gpu_memory=runtime.peak_gpu_memory(),
         data=loaded(),
     )
     return Record(dict(_reported), provenance, pages.saved())

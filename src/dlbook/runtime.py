@@ -2,7 +2,6 @@
 
 import functools
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -180,19 +179,9 @@ def _installed_commit() -> str | None:
     return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
 
 
-def peak_memory() -> int:
-    """Return the most memory that this process has held at once, in bytes; 0 where the system keeps no count.
-
-    On a GPU, the most that PyTorch's tensors have taken there.
-    """
-    if current().device.type == "cuda":
-        return torch.cuda.max_memory_allocated()
-    if importlib.util.find_spec("resource") is None:  # Windows
-        return 0
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def peak_gpu_memory() -> int:
+    """Return the most that PyTorch's tensors have taken on the GPU at once, in bytes; 0 on other devices."""
+    return torch.cuda.max_memory_allocated() if current().device.type == "cuda" else 0
 
 
 def _main() -> int:

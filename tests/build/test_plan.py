@@ -86,7 +86,7 @@ def test_how_many_at_a_time(monkeypatch):
     assert execute.worker_count("cpu", jobs=30) == 16
     assert execute.worker_count("cpu", jobs=3) == 3
     assert execute.worker_count("cuda", jobs=20) == 1
-    scarce = available._replace(available=7_000_000_000)
+    scarce = available._replace(available=5_000_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: scarce)
     assert execute.worker_count("cpu", jobs=20) == 2
     monkeypatch.setenv("DLBOOK_WORKERS", "4")

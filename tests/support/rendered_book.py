@@ -37,9 +37,10 @@ PROVENANCE = Provenance(
     python="3.11",
     commit="c0ffee" * 6 + "c0ff",
     executed="2026-01-02T03:04:05+00:00",
-    peak_memory=1_230_000_000,
+    peak_gpu_memory=0,
     data=(MNIST,),
     seconds=90.0,
+    peak_memory=1_230_000_000,
 )
 SUM = {"text/plain": "2"}
 # A picture of one pixel.

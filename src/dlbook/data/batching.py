@@ -26,7 +26,7 @@ def standardize(split: Split) -> Transform:
     Returns:
         A function from images (N, C, H, W) uint8 to float32 of the same shape.
     """
-    pixels = split.images.float() / 255
+    pixels = split.images.float().div_(255)  # in place: a second copy would take 0.6 GB for CIFAR-10
     mean, std = pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3))
     return v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean.tolist(), std.tolist())])
 

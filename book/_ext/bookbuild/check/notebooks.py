@@ -11,9 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from bookbuild import memory
 from bookbuild.book import Book
 
 ON_COLAB = [
@@ -40,18 +42,25 @@ class RehearsalError(Exception):
 
 
 def run(*command: str | Path, **environment: str) -> str:
-    """Run a program, and return what it printed.
+    """Run a program, and return what it printed; errors are as `run_watched` says."""
+    return run_watched(*command, **environment)[0]
+
+
+def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
+    """Run a program; return what it printed, and the most bytes that what it started held at once.
 
     Raises:
         RehearsalError: it failed; the message ends with the last that it said.
     """
-    finished = subprocess.run(
+    program = subprocess.Popen(
         command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    if finished.returncode:
-        said = "\n".join(finished.stdout.splitlines()[-40:])
+    with program, closing(memory.Watch(program.pid, with_itself=False)) as watch:
+        printed, _ = program.communicate()
+    if program.returncode:
+        said = "\n".join(printed.splitlines()[-40:])
         raise RehearsalError(f"{' '.join(map(str, command))} failed:\n{said}")
-    return finished.stdout
+    return printed, watch.peak
 
 
 def new_environment(folder: Path, root: Path) -> Path:
@@ -94,7 +103,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
         untidy: whether the environment is one that has been used for long.
 
     Raises:
-        RehearsalError: the notebook installs nothing, fails, or changes what was there.
+        RehearsalError: the notebook installs nothing, fails, changes what was there, or holds more memory
+            than a page may.
     """
     installs = INSTALLED_FROM.search(notebook.read_text(encoding="utf-8"))
     if installs is None:
@@ -108,7 +118,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
     copy = scratch / notebook.name
     copy.write_bytes(notebook.read_bytes())
     started = time.monotonic()
-    run(
+    # The kernel's memory, and not that of the program which starts it.
+    _, peak = run_watched(
         *(programs / "jupyter-execute", "--inplace", copy),
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
         PYTHONPATH="",
@@ -125,7 +136,13 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
         raise RehearsalError(f"{notebook} replaced what was installed: {', '.join(sorted(gone))}")
     run(programs / "pip", "check")
     added = ", ".join(sorted(re.split(r"==| @ ", package)[0] for package in after - before))
-    return f"{notebook}: ran in {seconds:.0f} s; installed {added}; changed nothing that was there"
+    held = f"held up to {memory.gigabytes(peak)} of memory"
+    if peak > memory.LIMIT:
+        raise RehearsalError(
+            f"{notebook} {held}; Binder ends what takes more than about {memory.gigabytes(memory.LIMIT)}. "
+            f"`make profile PAGE={notebook.parent.name}/{notebook.stem}` shows which cells take it"
+        )
+    return f"{notebook}: ran in {seconds:.0f} s; {held}; installed {added}; changed nothing that was there"
 
 
 def rehearse_all(book: Book, names: Sequence[str], untidy: bool = False) -> int:

@@ -17,6 +17,7 @@ from sphinx.util import logging
 
 from bookbuild import opencv
 from bookbuild.book import Book, Page
+from bookbuild.memory import is_too_large
 from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
@@ -157,7 +158,10 @@ def launch_addresses(owner: str, name: str, docname: str) -> dict[str, str]:
 
 
 def add_buttons(page: Page | None, root: Path, context: dict[str, Any]) -> None:
-    """Put *Colab*, *Binder* and the notebook into a page's header, where there is a repository."""
+    """Put *Colab*, *Binder* and the notebook into a page's header, where there is a repository.
+
+    A page that was seen to hold more memory than Binder gives has no button for it.
+    """
     found = repository(root)
     if found is None or page is None or not page.is_notebook:
         return
@@ -166,6 +170,7 @@ def add_buttons(page: Page | None, root: Path, context: dict[str, Any]) -> None:
     launch = [
         {"type": "link", "text": text, "tooltip": f"Open in {text}", "icon": icon, "url": addresses[text]}
         for text, icon in logos.items()
+        if text != "Binder" or not (page.outputs and is_too_large(page.outputs.record.provenance))
     ]
     rocket = {"type": "group", "icon": "fas fa-rocket", "tooltip": "Run this chapter yourself"}
     context["header_buttons"].insert(0, rocket | {"buttons": launch, "label": "launch-buttons"})

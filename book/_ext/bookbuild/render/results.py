@@ -4,6 +4,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from bookbuild.book import Page
+from bookbuild.memory import LIMIT, gigabytes, is_too_large
 from bookbuild.promises import Promise
 from bookbuild.render.placeholders import Placeholder, Rendering, UnknownError, read_result_reference
 from bookbuild.render.tables import Row, page_link, table
@@ -208,20 +209,28 @@ STANDIN = (
     "those of the real data, no promise was judged, and sentences that describe a result may not fit."
 )
 
+TOO_LARGE = (
+    " The cells of this page hold up to {held} of memory at once. Binder has room for about {limit}, so "
+    "there is no button for it here: run the page on Colab or on your own machine."
+)
+
 
 def add_provenance(rendering: Rendering, doctree: nodes.document) -> None:
     """End a page with cells with where and when its outputs were computed; on a stand-in, begin with that."""
     page = rendering.book.pages.get(rendering.docname)
     if page is None or page.outputs is None:
         return
-    text = provenance_text(page.outputs.record.provenance)
+    provenance = page.outputs.record.provenance
+    text = provenance_text(provenance)
+    if is_too_large(provenance):
+        text += TOO_LARGE.format(held=gigabytes(provenance.peak_memory), limit=gigabytes(LIMIT))
     if page.outputs.is_from_elsewhere:
         text += " These outputs were taken from another machine's cache."
     sections = list(doctree.findall(nodes.section))
     line = nodes.paragraph(text=text, classes=["provenance"])
     place = sections[0] if sections else doctree
     place.append(line)
-    if page.outputs.record.provenance.is_standin:
+    if provenance.is_standin:
         box = nodes.admonition(classes=["warning"])
         box += nodes.title(text=STANDIN_TITLE)
         box += nodes.paragraph(text=STANDIN)

@@ -4,8 +4,10 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from bookbuild.book import Outputs
+from bookbuild.memory import gigabytes
 from bookbuild.render.placeholders import Placeholder, Rendering
 from bookbuild.render.tables import Row, page_link, table
+from dlbook.record import Provenance
 
 HEADER = ("chapter", "seconds", "device", "peak memory", "computed (UTC)", "in this build")
 
@@ -38,10 +40,16 @@ def _facts(outputs: Outputs) -> Row:
     return (
         f"{provenance.seconds:,.1f}",
         f"{provenance.device_name} ({provenance.device})",
-        f"{provenance.peak_memory / 1e9:.2f} GB" if provenance.peak_memory else "–",
+        _memory_text(provenance),
         provenance.executed[:16].replace("T", " "),
         origin_text(outputs),
     )
+
+
+def _memory_text(provenance: Provenance) -> str:
+    on_gpu = f"{gigabytes(provenance.peak_gpu_memory)} on the GPU" if provenance.peak_gpu_memory else ""
+    held = gigabytes(provenance.peak_memory) if provenance.peak_memory else ""
+    return ", ".join(part for part in (held, on_gpu) if part) or "–"
 
 
 def origin_text(outputs: Outputs) -> str:

@@ -23,6 +23,7 @@ from sphinx.util import logging
 
 from bookbuild import opencv
 from bookbuild.book import Book, BookError, Page, chosen_pages, read_source
+from bookbuild.memory import LIMIT
 from bookbuild.promises import broken
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
@@ -30,8 +31,9 @@ from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind
 from dlbook.data.registry import REGISTRY
 
 LOGGER = logging.getLogger(__name__)
-# Bytes that a page may need at once. More pages at a time than fit would be slower than fewer.
-PAGE_MEMORY = 3_000_000_000
+# Bytes that a page may need at once, with the files that it maps. More pages at a time than fit would be
+# slower than fewer.
+PAGE_MEMORY = LIMIT + 500_000_000
 
 
 def worker_count(device: str, jobs: int) -> int:

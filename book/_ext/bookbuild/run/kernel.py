@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
+from bookbuild import memory
 from bookbuild.book import Page
 from bookbuild.run import acceptance, isolation
 from bookbuild.run.cache import FILES, RECORD
@@ -89,6 +90,7 @@ class PageRun:
             folder / part for part in ("artifacts", "settings", "run")
         )
         self.seconds = 0.0
+        self._memory: memory.Watch | None = None
         self._started: list[int] = []
         self._is_stopped = False
         self._size = 0
@@ -103,6 +105,7 @@ class PageRun:
             self._note_output,
             timeout_func=self._cell_limit,
             record_timing=False,  # which would be part of the cells, and of the key
+            on_notebook_start=self._watch_memory,
             on_cell_start=self._note_start,
             resources={"metadata": {"path": str(self._working_folder)}},
             kernel_manager_class=isolation.OwnKernelManager,
@@ -135,6 +138,8 @@ class PageRun:
             return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
         finally:
             self.notebook.cells.pop()
+            if self._memory:
+                self._memory.close()
             self.seconds = time.monotonic() - self._begun
         return self._accept()
 
@@ -142,13 +147,12 @@ class PageRun:
     def record(self) -> Record:
         """What the page left behind beside its outputs, once it is executed."""
         said = (self.artifacts / RECORD).read_text(encoding="utf-8")
-        return Record.from_json(said).took(self.seconds)
+        return Record.from_json(said).took(self.seconds, self._memory.peak if self._memory else 0)
 
     def kill(self) -> None:
         """End the kernel and what it started at once; `execute` then returns in its own thread."""
         self._is_stopped = True
-        provisioner = getattr(self._client.km, "provisioner", None)
-        if group := getattr(provisioner, "pgid", None):  # a kernel leads a group of its own
+        if group := self._kernel("pgid"):  # a kernel leads a group of its own
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
 
@@ -156,6 +160,13 @@ class PageRun:
         settings = self.page.settings
         left = settings.page_limit - (time.monotonic() - self._begun)
         return max(0.1, min(settings.cell_limit, left))
+
+    def _kernel(self, number: str) -> Any:
+        """Return the number of the kernel's process, or of its group; None before there is one."""
+        return getattr(getattr(self._client.km, "provisioner", None), number, None)
+
+    def _watch_memory(self, notebook: nbformat.NotebookNode) -> None:
+        self._memory = memory.Watch(self._kernel("pid"))
 
     def _note_start(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
         if self._is_stopped:  # before there was a kernel to end
