@@ -6,11 +6,10 @@
 /**
  * The response of a kernel at each pixel, as `cv2.filter2D(image, cv2.CV_64F, kernel)` computes it.
  * @param {Photo} photo
- * @param {ArrayLike<number>} kernel  nine weights, row by row
- * @returns {Float32Array}  (height, width); it may be negative, and beyond 255
+ * @param {number[]} kernel  nine weights, row by row
  */
 export function crossCorrelate({levels, width, height}, kernel) {
-  const out = new Float32Array(width * height), [a, b, c, d, e, f, g, h, i] = Array.from(kernel);
+  const out = new Float32Array(width * height), [a, b, c, d, e, f, g, h, i] = kernel;
   for (let y = 0, at = 0; y < height; y++) {
     const above = mirrored(y - 1, height) * width, row = y * width, below = mirrored(y + 1, height) * width;
     for (let x = 0; x < width; x++, at++) {
@@ -24,88 +23,54 @@ export function crossCorrelate({levels, width, height}, kernel) {
   return out;
 }
 
-/**
- * An index into a row that is mirrored at both ends; the outermost pixel is not repeated.
- * @param {number} index  from -1
- * @param {number} length  of the row, to which the index may be equal
- */
-export function mirrored(index, length) {
-  const last = length - 1;
-  return Math.min(last, index < 0 ? -index : index > last ? Math.max(0, 2 * last - index) : index);
-}
+/** @param {number} index  from -1 to the length, into a row that is mirrored at both ends @param {number} length */
+const mirrored = (index, length) => (length === 1 ? 0 : index < 0 ? 1 : index < length ? index : length - 2);
 
-/**
- * The nine gray levels that a kernel sees at one pixel.
- * @param {Photo} photo
- * @param {number} x
- * @param {number} y
- */
-export function windowAt({levels, width, height}, x, y) {
-  return Array.from({length: 9}, (_, k) =>
-    levels[mirrored(y + Math.floor(k / 3) - 1, height) * width + mirrored(x + k % 3 - 1, width)]);
-}
+/** The nine gray levels that a kernel sees. @param {Photo} photo @param {number} x @param {number} y */
+export const windowAt = ({levels, width, height}, x, y) => Array.from({length: 9}, (_, k) =>
+  levels[mirrored(y + Math.floor(k / 3) - 1, height) * width + mirrored(x + k % 3 - 1, width)]);
 
 /**
  * How much a kernel multiplies a wave of these frequencies, in radians a pixel.
- * @param {ArrayLike<number>} kernel
- * @param {number} omegaX
- * @param {number} omegaY
+ * @param {number[]} kernel @param {number} omegaX @param {number} omegaY
  */
 export function gain(kernel, omegaX, omegaY) {
-  let real = 0, imaginary = 0;
-  for (let k = 0; k < 9; k++) {
-    const angle = omegaX * (k % 3 - 1) + omegaY * (Math.floor(k / 3) - 1);
-    real += kernel[k] * Math.cos(angle);
-    imaginary += kernel[k] * Math.sin(angle);
-  }
-  return Math.hypot(real, imaginary);
+  const angles = kernel.map((_, k) => omegaX * (k % 3 - 1) + omegaY * (Math.floor(k / 3) - 1));
+  const sum = (/** @type {(angle: number) => number} */ part) =>
+    kernel.reduce((so, weight, k) => so + weight * part(angles[k]), 0);
+  return Math.hypot(sum(Math.cos), sum(Math.sin));
 }
 
 /**
  * The gains of all waves, slow ones in the middle and the fastest, π radians a pixel, at the rim: (size, size).
- * @param {ArrayLike<number>} kernel
- * @param {number} size
+ * @param {number[]} kernel @param {number} size
  */
 export function frequencyResponse(kernel, size) {
   const omega = Array.from({length: size}, (_, k) => Math.PI * (2 * k / (size - 1) - 1));
-  return Float32Array.from(omega.flatMap(y => omega.map(x => gain(kernel, x, y))));
+  return omega.flatMap(y => omega.map(x => gain(kernel, x, y)));
 }
 
-// The outer weights, clockwise from the upper left one.
+// The outer weights, clockwise.
 const RING = [0, 1, 2, 5, 8, 7, 6, 3];
 
 /** Move the outer weights by one place, counterclockwise around the center. @param {number[]} kernel */
-export function turned(kernel) {
-  const result = [...kernel];
-  RING.forEach((place, k) => (result[place] = kernel[RING[(k + 1) % 8]]));
-  return result;
-}
+export const turned = kernel => kernel.map((weight, k) => (k === 4 ? weight : kernel[RING[(RING.indexOf(k) + 1) % 8]]));
 
 /** Exchange rows and columns. @param {number[]} kernel */
 export const transposed = kernel => kernel.map((_, k) => kernel[3 * (k % 3) + Math.floor(k / 3)]);
 
-/** Gray levels of RGBA pixels, weighted as ITU-R BT.601 has it, whole as in `cv2.cvtColor`. @param {Uint8ClampedArray} rgba */
-export function gray(rgba) {
-  const levels = new Uint8Array(rgba.length / 4);
-  for (let k = 0, at = 0; k < levels.length; k++, at += 4) {
-    levels[k] = 0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2] + 0.5;
-  }
-  return levels;
-}
+/** Gray levels of RGBA pixels, weighted as ITU-R BT.601 has it. @param {Uint8ClampedArray} rgba */
+export const gray = rgba => Uint8Array.from({length: rgba.length / 4}, (_, k) =>
+  0.299 * rgba[4 * k] + 0.587 * rgba[4 * k + 1] + 0.114 * rgba[4 * k + 2] + 0.5);
 
 /**
- * Rings that lie closer and closer: at each place a wave of the frequency that `frequencyResponse` has there.
- * So what a kernel leaves of the rings is a picture of its frequency response.
- * @param {number} size  rows and columns
+ * Rings that lie closer and closer: at each place, a wave of the frequency that `frequencyResponse` has there.
+ * @param {number} size
  * @returns {Photo}
  */
 export function rings(size) {
-  const levels = new Uint8Array(size * size), radius = size / 2;
-  for (let y = 0, at = 0; y < size; y++) {
-    for (let x = 0; x < size; x++, at++) {
-      const square = (x - radius + 0.5) ** 2 + (y - radius + 0.5) ** 2;
-      levels[at] = 127.5 * (1 + Math.cos(Math.PI * square / size)) + 0.5;
-    }
-  }
+  const square = (/** @type {number} */ place) => (place - (size - 1) / 2) ** 2;
+  const levels = Uint8Array.from({length: size * size}, (_, k) =>
+    127.5 * (1 + Math.cos(Math.PI / size * (square(k % size) + square(Math.floor(k / size))))) + 0.5);
   return {levels, width: size, height: size};
 }
