@@ -102,7 +102,7 @@ class Opened:
     def wait_for(self, expression: str) -> None:
         """Wait until an expression of JavaScript is true; Playwright's own way breaks the page's policy."""
         deadline = time.monotonic() + PATIENCE / 1000
-        while not self.page.evaluate(expression):
+        while not self.page.evaluate(f"Boolean({expression})"):
             assert time.monotonic() < deadline, f"never true: {expression}"
             self.page.wait_for_timeout(20)
 
