@@ -39,7 +39,7 @@ class TurnTheCodes extends Playground {
     this.share = slider("Blend", {min: 0, max: 100, step: 1}, share => this.change({blend: share}), share => `${share}%`);
     this.bits = slider("Bits for a number", {min: 0, max: BITS.length - 1, step: 1},
       place => this.change({bits: BITS[place]}),
-      place => `${BITS[place]}, so ${bytes(NUMBERS, BITS[place])} bytes for a digit`);
+      place => `${BITS[place]} (${bytes(NUMBERS, BITS[place])} bytes)`);
     this.code = choice("Whose code to turn", [["linear", "Turn the linear code"], ["deep", "Turn the deep code"]],
       code => this.change({code: code === "linear" ? "linear" : "deep"}));
     this.sliders = Array.from({length: NUMBERS}, (_, k) => make("input", {type: "range", min: 0, max: 100, step: 1,
