@@ -1,4 +1,4 @@
-"""A playground on a page, as the build leaves it: element, scripts and data, and the verifier's look at them."""
+"""A playground on a page, as the build leaves it: element, scripts, data, and the verifier's look at them."""
 
 import gzip
 
@@ -6,7 +6,6 @@ import pytest
 from bookbuild.check.site import Site, playgrounds
 from bs4 import BeautifulSoup
 from rendered_book import RenderedBook
-from sphinx.errors import ExtensionError
 
 pytestmark = pytest.mark.quick
 
