@@ -1,7 +1,12 @@
 // @ts-check
 // What the chapter does with a code: blend it with another, and round each of its numbers.
 
-/** The code that lies a share of the way from one to another. @param {ArrayLike<number>} from  @param {ArrayLike<number>} to */
+/**
+ * The code that lies a share of the way from one to another.
+ * @param {ArrayLike<number>} from
+ * @param {ArrayLike<number>} to
+ * @param {number} share  from 0 to 1
+ */
 export const blend = (from, to, share) => Float32Array.from(from, (number, k) => number + share * (to[k] - number));
 
 /**
@@ -20,10 +25,18 @@ export function quantize(code, low, high, bits) {
   });
 }
 
-/** How many bytes a code takes. */
+/**
+ * How many bytes a code takes.
+ * @param {number} numbers
+ * @param {number} bits  for each
+ */
 export const bytes = (numbers, bits) => numbers * bits / 8;
 
-/** The mean of the squared differences. @param {ArrayLike<number>} image  @param {ArrayLike<number>} target */
+/**
+ * The mean of the squared differences.
+ * @param {ArrayLike<number>} image
+ * @param {ArrayLike<number>} target
+ */
 export function squaredError(image, target) {
   let sum = 0;
   for (let k = 0; k < image.length; k++) sum += (image[k] - target[k]) ** 2;
