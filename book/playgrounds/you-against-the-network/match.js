@@ -1,0 +1,51 @@
+// @ts-check
+// A match over photographs: in which order they come, and how it stands.
+
+/**
+ * The numbers from 0 on in a random order, the same for the same seed.
+ * @param {number} count
+ * @param {number} seed
+ */
+export function shuffled(count, seed) {
+  const numbers = Array.from({length: count}, (_, k) => k);
+  let state = seed;
+  for (let last = count - 1; last > 0; last--) {
+    // Mulberry32, a generator of 32 bits.
+    state = (state + 0x6D2B79F5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    const other = ((mixed ^ (mixed >>> 14)) >>> 0) % (last + 1);
+    [numbers[last], numbers[other]] = [numbers[other], numbers[last]];
+  }
+  return numbers;
+}
+
+/**
+ * How often each class was taken for each: rows are labels, columns are answers.
+ * @param {ArrayLike<number>} answers  of a class, or `classes` for none
+ * @param {ArrayLike<number>} labels
+ * @param {number} classes
+ */
+export function confusion(answers, labels, classes) {
+  const counts = Array.from({length: classes}, () => new Array(classes + 1).fill(0));
+  for (let k = 0; k < answers.length; k++) counts[labels[k]][answers[k]]++;
+  return counts;
+}
+
+/**
+ * How a match stands: what each named correctly, and what only one of them did.
+ * @param {ArrayLike<number>} yours
+ * @param {ArrayLike<number>} theirs
+ * @param {ArrayLike<number>} labels
+ */
+export function score(yours, theirs, labels) {
+  let you = 0, network = 0, onlyYou = 0, onlyNetwork = 0;
+  for (let k = 0; k < yours.length; k++) {
+    const mine = yours[k] === labels[k], its = theirs[k] === labels[k];
+    you += Number(mine);
+    network += Number(its);
+    onlyYou += Number(mine && !its);
+    onlyNetwork += Number(its && !mine);
+  }
+  return {count: yours.length, you, network, onlyYou, onlyNetwork};
+}
