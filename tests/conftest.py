@@ -13,6 +13,9 @@ from dlbook import data
 from dlbook.data import Dataset, Source, Split
 from dlbook.data.registry import REGISTRY
 
+# Fixtures that need a browser; a second conftest.py would hide this one from `from conftest import …`.
+pytest_plugins = ["browsing", "playing"]
+
 ROOT = Path(__file__).parents[1]
 
 # Under a hook, `git rebase -x` or `git bisect run`, git sets GIT_DIR, and every git of a test would write

@@ -1,16 +1,8 @@
 """The built site in a real browser: what a reader sees on a desk and on a phone, by day and by night."""
 
-import functools
-import http.server
-import shutil
-import threading
-
 import pytest
+from browsing import open_page
 from conftest import ROOT, chapter_paths
-from playwright.sync_api import Browser, Page, sync_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: install Debian's `chromium`")
 
 CHAPTERS = {
     path.relative_to(ROOT / "book").with_suffix(".html").as_posix(): path.read_text(encoding="utf-8")
@@ -18,48 +10,11 @@ CHAPTERS = {
 }
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
 PAGES = ["index.html", "about/results.html", "about/references.html", *CHAPTERS]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Print nothing."""
-
-
-@pytest.fixture(scope="module")
-def address(html):
-    """Serve the site on loopback."""
-    handler = functools.partial(QuietHandler, directory=str(html))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=PAGES)
 def path(request):
     return request.param
-
-
-def open_page(browser: Browser, url: str, width: int = 1300, scheme: str = "light") -> tuple[Page, list[str]]:
-    """Open a page without the internet; return it with the errors of its own scripts."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    context.route(lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.abort())
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(url, wait_until="load")
-    return page, errors
 
 
 @pytest.mark.parametrize("width", [1300, 390])

@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the extension to Sphinx; from top to bottom, this is the order of events."""
+    from pathlib import Path
+
     from bookbuild import reading, render
     from bookbuild.build import Build
-    from bookbuild.render import furniture, launch
+    from bookbuild.render import furniture, launch, playgrounds
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
+    # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.
+    app.add_config_value("bookbuild_playgrounds", playgrounds.checksum(Path(app.srcdir)), "html")
     render.add_markup(app)
 
     app.connect("config-inited", build.wait)
@@ -35,6 +39,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-updated", build.refresh)
     app.connect("doctree-resolved", build.fill)
     app.connect("html-page-context", furniture.stamp_commit)
+    app.connect("html-page-context", playgrounds.add_style)
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
     app.connect("html-page-context", furniture.drop_repeated_scripts, priority=900)
     app.connect("build-finished", build.write, priority=400)  # its warnings count

@@ -3,7 +3,9 @@
 Publishing stops where this finds a problem.
 """
 
+import gzip
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +20,14 @@ from bookbuild import summary
 from bookbuild.book import Book
 from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
+from bookbuild.render.playgrounds import Playground, playgrounds_of
 from bookbuild.repository import GitError, git
 from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
 LINKS = "article a[href], article img[src], nav a[href], link[href], script[src]"
+# What a script imports: from "./core/playground.js", or import("…").
+IMPORTS = re.compile(r"""(?:from|import\(?|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
 ERRORS = ("Traceback (most recent call last)", "CUDA error")
 
 
@@ -66,6 +71,12 @@ class Site:
     def anchors(self) -> dict[Path, set[str]]:
         """The places in each page that a link can lead to."""
         return {path: {str(tag["id"]) for tag in page.select("[id]")} for path, page in self.pages.items()}
+
+    @cached_property
+    def playgrounds(self) -> list[Playground]:
+        """All playgrounds, page by page."""
+        names = {path: path.relative_to(self.html).with_suffix("").as_posix() for path in self.pages}
+        return [found for path, page in self.pages.items() for found in playgrounds_of(names[path], page)]
 
     def page(self, chapter: str) -> BeautifulSoup | None:
         """Return a chapter's page, parsed; None where there is none."""
@@ -111,6 +122,35 @@ def files(site: Site) -> Iterator[str]:
             path = site.html / summary.saved_address(chapter, saved.file, saved.sha256)
             if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != saved.sha256:
                 yield f"{chapter} saved {saved.file}, and the site does not have it"
+
+
+def playgrounds(site: Site) -> Iterator[str]:
+    """Every playground has its script, all that this imports, and the data that its page saved for it."""
+    for playground in site.playgrounds:
+        for missing in _missing_scripts(site.html / playground.script):
+            yield f"{playground.page} has the playground {playground.name}, and the site lacks {missing}"
+        if playground.data and not _is_whole(site, playground):
+            yield f"{playground.page} saved data for {playground.name}, and the site does not have them"
+
+
+def _missing_scripts(script: Path, seen: frozenset[Path] = frozenset()) -> Iterator[str]:
+    if not script.exists():
+        yield script.name
+        return
+    for address in IMPORTS.findall(script.read_text(encoding="utf-8")):
+        imported = (script.parent / address).resolve()
+        if imported not in seen:
+            yield from _missing_scripts(imported, seen | {script.resolve(), imported})
+
+
+def _is_whole(site: Site, playground: Playground) -> bool:
+    path = site.html / str(playground.data)
+    packed = path.read_bytes() if path.exists() else b""
+    if len(packed) != playground.length or hashlib.sha256(packed).hexdigest() != playground.checksum:
+        return False
+    record = site.records.get(playground.page)
+    saved = record.files.get(playground.name) if record else None
+    return saved is not None and hashlib.sha256(gzip.decompress(packed)).hexdigest() == saved.sha256
 
 
 def links(site: Site) -> Iterator[str]:
@@ -193,7 +233,7 @@ def _markdown(path: Path) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-CHECKS = (outputs, promises, files, links, commits, notebooks, prose)
+CHECKS = (outputs, promises, files, playgrounds, links, commits, notebooks, prose)
 
 
 def problems(book: Book) -> list[str]:

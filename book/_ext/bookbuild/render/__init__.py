@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from bookbuild.render import figures, placeholders, results, run_times
+from bookbuild.render import figures, placeholders, playgrounds, results, run_times
 
 
 def add_markup(app: Sphinx) -> None:
@@ -16,6 +16,7 @@ def add_markup(app: Sphinx) -> None:
     app.add_directive("results-table", results.ResultsTableDirective)
     app.add_directive("run-times", run_times.RunTimesDirective)
     app.add_directive("page-figure", figures.PageFigureDirective)
+    app.add_directive("playground", playgrounds.PlaygroundDirective)
     for node in (
         results.Number,
         results.Fact,
@@ -23,8 +24,16 @@ def add_markup(app: Sphinx) -> None:
         results.ResultsTable,
         run_times.RunTimes,
         figures.PageFigure,
+        playgrounds.PlaygroundPlaceholder,
     ):
         app.add_node(node, html=(placeholders.skip_node, None))
+    fallback = (playgrounds.show_fallback, playgrounds.show_fallback)
+    app.add_node(
+        playgrounds.PlaygroundElement,
+        html=(playgrounds.visit, playgrounds.depart),
+        latex=fallback,
+        text=fallback,
+    )
 
 
 def checksum() -> str:

@@ -211,6 +211,14 @@ def _figure(directive: _Directive, context: RenderContext) -> str:
     return f"{picture}\n\n{_plain(directive.body, dict(context.env))}".strip()
 
 
+def _playground(directive: _Directive, context: RenderContext) -> str:
+    """Return a link to the playground, which runs on the page alone, and what stands in its place."""
+    around = context.env["around"]
+    link = around.link("the page", around.docname, anchor=directive.argument)
+    fallback = _plain(directive.body, dict(context.env))
+    return f"*There is a playground here: {directive.argument}. It runs on {link}.*\n\n{fallback}".strip()
+
+
 def _sources(directive: _Directive, context: RenderContext) -> str:
     return "\n".join(f"- {entry}" for entry in context.env["around"].sources())
 
@@ -225,6 +233,8 @@ DIRECTIVES: Mapping[str, Callable[[_Directive, RenderContext], str]] = {
     "dropdown": _dropdown,
     "figure": _figure,
     "image": _figure,
+    "page-figure": lambda directive, context: "",  # the notebook draws it anew, or it is another page's
+    "playground": _playground,
     "footbibliography": _sources,
     "promises": lambda directive, context: "",
 }

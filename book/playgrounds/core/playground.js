@@ -1,0 +1,123 @@
+// @ts-check
+// What every playground is: an element whose content, the fallback, stands until the reader comes near and the page's
+// data are there.
+
+import {button, make} from "./elements.js";
+import {load} from "./safetensors.js";
+import {stateInAddress, writeState} from "./state.js";
+
+// Browsers allow about a hundred changes of the address in half a minute.
+const PAUSE = 400;
+
+/** @typedef {import("./safetensors.js").File} File */
+/** @typedef {import("./state.js").State} State */
+
+export class Playground extends HTMLElement {
+  /** Where a playground puts what it shows. @type {HTMLElement} */
+  stage = make("div", {className: "stage"});
+  /** What the page saved. @type {File} */
+  file = {tensors: {}};
+  #status = make("p", {role: "status"});
+  #opened = false;
+  /** @type {number | undefined} */
+  #frame;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** Fetch what the page saved only when the reader is less than a screen away. */
+  connectedCallback() {
+    if (this.#opened) return;
+    const watch = new IntersectionObserver(entries => {
+      if (!entries.some(({isIntersecting}) => isIntersecting)) return;
+      watch.disconnect();
+      if (!this.#opened) this.#open();
+    }, {rootMargin: "100%"});
+    watch.observe(this);
+    if (stateInAddress(this.localName)) this.scrollIntoView();
+  }
+
+  async #open() {
+    this.#opened = true;
+    const progress = make("progress", {max: 1, value: 0, "aria-label": "The playground is being loaded"});
+    this.append(progress);
+    try {
+      const {data, length = "0", checksum = ""} = this.dataset;
+      if (data) {
+        const address = new URL(data, document.baseURI);
+        this.file = await load(address, Number(length), checksum, share => { progress.value = share; });
+      }
+      await this.start(this.file);
+      this.restore(stateInAddress(this.localName) ?? {});
+    } catch (problem) {
+      console.warn(problem);
+      this.append(make("p", {role: "alert", className: "problem"}, "This playground could not be loaded: "
+        + `${problem instanceof Error ? problem.message : problem}. Load the page anew to try again.`));
+      return;
+    } finally {
+      progress.remove();
+    }
+    const foot = make("div", {className: "foot"}, this.#status, button("Reset", () => this.#reset()));
+    this.append(this.stage, foot);
+    this.classList.add("running"); // the style sheet now hides the fallback, except on paper
+    this.setAttribute("role", "group");
+    this.setAttribute("aria-label", "Playground");
+    addEventListener("hashchange", () => {
+      const state = stateInAddress(this.localName);
+      if (!state) return;
+      this.scrollIntoView();
+      this.restore(state);
+    });
+    if (stateInAddress(this.localName)) this.scrollIntoView();
+    this.dispatchEvent(new Event("running"));
+  }
+
+  #reset() {
+    clearTimeout(this.#timer);
+    writeState(this.localName, {});
+    this.said("");
+    this.restore({});
+  }
+
+  /**
+   * Build what the reader sees into `this.stage`; a playground's own. It may return a promise.
+   * @param {File} file  what the page saved; no tensors where it saved nothing
+   * @returns {void | Promise<void>}
+   */
+  start(file) {}
+
+  /**
+   * Set everything that a reader can set, and show it; a playground's own. It is called after `start`, on Reset, and
+   * when the address's fragment changes.
+   * @param {State} state  as `saveState` was given it, or typed by somebody: check it. Empty: the first state.
+   */
+  restore(state) {}
+
+  /** Show the present state; a playground's own. See `refresh`. */
+  draw() {}
+
+  /** Call `draw` with the screen's next frame, once, however often it is asked for. */
+  refresh() {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.draw();
+    });
+  }
+
+  /**
+   * Say in words what happened, once an action has ended; it stands below the playground, and is read out.
+   * @param {string} text
+   */
+  said(text) {
+    if (this.#status.textContent !== text) this.#status.textContent = text;
+  }
+
+  /**
+   * Keep what a reader has set in the address, so that a link to it leads here again.
+   * @param {Record<string, string | number>} state  only what differs from the first state
+   */
+  saveState(state) {
+    clearTimeout(this.#timer);
+    const texts = Object.fromEntries(Object.entries(state).map(([name, value]) => [name, `${value}`]));
+    this.#timer = setTimeout(() => writeState(this.localName, texts), PAUSE);
+  }
+}

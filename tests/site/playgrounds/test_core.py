@@ -1,0 +1,208 @@
+"""What every playground shares, tried with a small one of the test's own under the site's policy."""
+
+import shutil
+
+import pytest
+import torch
+import torch.nn.functional as F
+from playing import BarePage, opened
+
+from dlbook.playgrounds import restored, rounded
+
+SCRIPT = """
+import {Playground} from "./core/playground.js";
+import {button, make, slider} from "./core/elements.js";
+export * from "./core/layers.js";
+
+class TryCore extends Playground {
+  start(file) {
+    if (file.tensors.weight?.data[0] > 100) throw new Error("the weight is too large");
+    this.size = slider("Size", {min: 0, max: 9, step: 1}, () => this.change(), value => `${value} cm`);
+    this.shown = make("output");
+    this.stage.append(this.size.element, this.shown, button("Say", () => this.said(`It is ${this.size.value}.`)));
+  }
+  restore({size}) {
+    this.size.value = Number(size ?? 3);
+    this.refresh();
+  }
+  change() {
+    this.saveState(this.size.value === 3 ? {} : {size: this.size.value});
+    this.refresh();
+  }
+  draw() {
+    this.shown.value = Array.from(this.file.tensors.weight?.data ?? [], value => value * this.size.value).join(" ");
+  }
+}
+customElements.define("try-core", TryCore);
+"""
+WEIGHT = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+
+
+@pytest.fixture
+def bare(tmp_path) -> BarePage:
+    from conftest import ROOT
+
+    shutil.copytree(ROOT / "book" / "playgrounds", tmp_path / "book" / "playgrounds")
+    (tmp_path / "book" / "playgrounds" / "try-core.js").write_text(SCRIPT)
+    (tmp_path / "site").mkdir()
+    return BarePage(tmp_path / "site", tmp_path / "book")
+
+
+def test_it_runs_under_the_policy_on_what_was_saved(browser, bare):
+    about = bare.write("try-core", {"weight": WEIGHT})
+    with bare.serve() as address, opened(browser, address, about) as found:
+        assert found.element.locator("output").inner_text() == "3 6 -9 1.5"
+        assert not found.element.locator(".fallback").is_visible()
+        found.element.get_by_role("button", name="Say").click()
+        assert found.status == "It is 3."
+        assert found.errors == []
+        assert all(request.url.startswith(address) for request in found.requests)
+
+
+def test_a_keyboard_sets_it_the_address_keeps_it_and_reset_takes_it_back(browser, bare):
+    about = bare.write("try-core", {"weight": WEIGHT})
+    with bare.serve() as address, opened(browser, address, about) as found:
+        found.page.keyboard.press("Tab")
+        found.page.keyboard.press("ArrowRight")
+        found.page.wait_for_function("location.hash === '#try-core?size=4'")
+        assert found.element.locator("output").inner_text() == "4 8 -12 2"
+        found.element.get_by_role("button", name="Reset").click()
+        found.page.wait_for_function("document.querySelector('try-core output').value === '3 6 -9 1.5'")
+        assert "#" not in found.page.url
+    with (
+        bare.serve() as address,
+        opened(browser, address, about, fragment="try-core?size=5", start=False) as found,
+    ):
+        found.page.wait_for_function("document.querySelector('try-core output')?.value === '5 10 -15 2.5'")
+
+
+def damage(bare, about):
+    path = bare.folder / about.data
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+
+
+def shorten(bare, about):
+    path = bare.folder / about.data
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def lengthen(bare, about):
+    path = bare.folder / about.data
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def remove(bare, about):
+    (bare.folder / about.data).unlink()
+
+
+def spoil(bare, about):
+    bare.write("try-core", {"weight": 200 * WEIGHT})
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (damage, "checksum"),
+        (shorten, "bytes came"),
+        (lengthen, "more came"),
+        (remove, "404"),
+        (spoil, "too large"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_and_the_fallback_stays(browser, bare, fault, said):
+    about = bare.write("try-core", {"weight": WEIGHT})
+    fault(bare, about)
+    with bare.serve() as address, opened(browser, address, about, start=False) as found:
+        found.element.get_by_role("alert").wait_for()
+        assert said in found.element.get_by_role("alert").inner_text()
+        assert found.element.locator(".fallback").is_visible()
+        assert found.element.get_by_role("progressbar").count() == 0
+        assert found.errors == []
+
+
+def test_data_are_fetched_when_the_reader_comes_near_and_the_fallback_is_printed(browser, bare):
+    about = bare.write("try-core", {"weight": WEIGHT})
+    page = bare.folder / "index.html"
+    page.write_text(page.read_text().replace("<body>", f"<body>{'<p>far</p>' * 200}"))
+    with bare.serve() as address, opened(browser, address, about, start=False) as found:
+        found.page.wait_for_function("customElements.get('try-core')")
+        found.page.wait_for_timeout(200)
+        assert not [request for request in found.requests if request.url.endswith(about.data)]
+        found.start()
+        assert [request for request in found.requests if request.url.endswith(about.data)]
+        found.page.emulate_media(media="print")
+        assert found.element.locator(".fallback").is_visible()
+        assert not found.element.locator(".stage").is_visible()
+
+
+TENSORS = {
+    "float32": torch.randn(3, 5),
+    "float16": torch.tensor([0, -0.0, 1, -2.5, 65504, 6e-8, float("inf"), -float("inf")]).half(),
+    "int8": torch.tensor([-128, 127, 0], dtype=torch.int8),
+    "uint8": torch.tensor([[0, 255]], dtype=torch.uint8),
+    "int32": torch.tensor([-(2**31), 2**31 - 1], dtype=torch.int32),
+}
+
+
+def test_numbers_arrive_as_they_were_saved(browser, bare):
+    sent = rounded({"matrix": torch.randn(4, 6), "filters": torch.randn(3, 2, 3, 3)})
+    about = bare.write("try-core", TENSORS | sent)
+    with bare.serve() as address, opened(browser, address, about) as found:
+        seen = found.page.evaluate(
+            """Object.fromEntries(Object.entries(document.querySelector("try-core").file.tensors)
+                .map(([name, {data, shape}]) => [name, {shape, data: Array.from(data, value => `${value}`)}]))"""
+        )
+    expected = TENSORS | restored(sent)
+    assert seen.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert seen[name]["shape"] == list(tensor.shape)
+        values = [float(text.replace("Infinity", "inf")) for text in seen[name]["data"]]
+        torch.testing.assert_close(torch.tensor(values).view(tensor.shape), tensor.float(), atol=1e-7, rtol=0)
+
+
+def as_weights(tensor):
+    return {"shape": list(tensor.shape), "data": tensor.flatten().tolist()}
+
+
+def test_the_layers_are_those_of_torch(browser, bare):
+    generator = torch.Generator().manual_seed(0)
+    about = bare.write("try-core")
+    with bare.serve() as address, opened(browser, address, about) as found:
+
+        def call(function, *arguments):
+            given = [as_weights(each) if isinstance(each, torch.Tensor) else each for each in arguments]
+            return found.call("./core/layers.js", function, *given)
+
+        def assert_same(answer, expected):
+            assert answer["shape"] == list(expected.shape)
+            torch.testing.assert_close(torch.tensor(answer["data"]), expected.flatten(), atol=1e-5, rtol=1e-5)
+
+        for stride in (1, 2, 3):
+            for padding in (0, 1, 3):
+                for dilation in (1, 2):
+                    x = torch.randn(3, 11, 9, generator=generator)
+                    weight = torch.randn(4, 3, 3, 3, generator=generator)
+                    bias = torch.randn(4, generator=generator)
+                    setting = {"stride": stride, "padding": padding, "dilation": dilation}
+                    assert_same(
+                        call("conv2d", x, weight, bias, setting), F.conv2d(x, weight, bias, **setting)
+                    )
+            assert_same(call("maxPool", x, 3, stride), F.max_pool2d(x, 3, stride))
+            assert_same(call("averagePool", x, 2, stride), F.avg_pool2d(x, 2, stride))
+        weight, vector = torch.randn(6, 7, generator=generator), torch.randn(7, generator=generator)
+        bias = torch.randn(6, generator=generator)
+        expected = F.linear(vector, weight, bias)
+        torch.testing.assert_close(torch.tensor(call("linear", vector.tolist(), weight, bias)), expected)
+        back = torch.tensor(call("linearBack", bias.tolist(), weight))
+        torch.testing.assert_close(back, bias @ weight)
+        logits = [1000.0, 998.0, -5.0]
+        torch.testing.assert_close(
+            torch.tensor(call("softmax", logits, 2)), (torch.tensor(logits) / 2).softmax(0)
+        )
+        for name in ("relu", "sigmoid", "silu", "gelu"):
+            answer = found.page.evaluate(
+                f"async address => Array.from((await import(address)).{name}(Float32Array.of(-3, -0.5, 0, 2)))",
+                found.script.replace("try-core.js", "core/layers.js"),
+            )
+            expected = getattr(F, name)(torch.tensor([-3, -0.5, 0, 2]))
+            torch.testing.assert_close(torch.tensor(answer), expected, atol=1e-6, rtol=0)

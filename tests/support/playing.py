@@ -1,0 +1,218 @@
+"""Playgrounds in a browser: on their pages of the built site, or on a bare page of a test's own.
+
+def test_it_reads_a_digit(playground):
+    with playground("draw-digit") as opened:        # on its page of the site in _build/html
+        opened.element.get_by_role("button", name="A test digit").click()
+        assert "label" in opened.status
+        assert opened.errors == []
+        assert opened.call("../draw-digit/network.js", "read", weights, image) == pytest.approx(…)
+"""
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from bookbuild.book import Book
+from bookbuild.check.site import Site
+from bookbuild.render.playgrounds import Playground, copy_scripts
+from browsing import open_page, served
+from playwright.sync_api import Browser, Locator, Page, Request
+
+# What the site's pages are served under, and nothing is loosened for a playground.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; worker-src 'self'"
+)
+ROOT = Path(__file__).parents[2]
+# The longest that a call of a script, or a playground's loading, is waited for; no test measures by it.
+PATIENCE = 30_000
+
+
+@dataclass
+class Opened:
+    """A page with a playground, in the browser.
+
+    Attributes:
+        page: Playwright's.
+        about: what the page says of the playground.
+        address: of the site.
+        errors: of all scripts on the page, and breaches of its policy.
+        requests: all that were sent since the page was opened.
+    """
+
+    page: Page
+    about: Playground
+    address: str
+    errors: list[str]
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def element(self) -> Locator:
+        """The custom element."""
+        return self.page.locator(self.about.name)
+
+    @property
+    def status(self) -> str:
+        """What the playground last said in words."""
+        return self.element.locator(".foot [role=status]").inner_text()
+
+    @property
+    def script(self) -> str:
+        """Address of the playground's script."""
+        return f"{self.address}/{self.about.script}"
+
+    def start(self) -> "Opened":
+        """Bring the playground into view, and wait until it runs."""
+        self.element.scroll_into_view_if_needed()
+        self.page.wait_for_selector(f"{self.about.name}.running", timeout=PATIENCE)
+        return self
+
+    def slow_down(self, times: float) -> None:
+        """Slow the page's processor down, as on a cheap phone; 1 is its own speed."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": times})
+
+    def call(self, module: str, function: str, *arguments: object) -> object:
+        """Call a function that a module exports, in the browser; return what JSON can hold.
+
+        Args:
+            module: its path from the playground's script, such as ``./core/layers.js``.
+            function: its name.
+            arguments: what JSON can hold; lists become arrays. Typed arrays come back as lists.
+        """
+        return self.page.evaluate(
+            """async ([address, name, given]) => {
+                const plain = value => ArrayBuffer.isView(value) ? Array.from(value)
+                    : Array.isArray(value) ? value.map(plain)
+                    : value && typeof value === "object"
+                    ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)])) : value;
+                return plain(await (await import(address))[name](...given));
+            }""",
+            [urljoin(self.script, module), function, list(arguments)],
+        )
+
+    def longest_pause(self, act: Callable[[], object]) -> float:
+        """Return the milliseconds of the longest task of the page's thread while something is done.
+
+        Tasks shorter than 50 ms are none to the browser; then it is 0.
+        """
+        self.page.evaluate(
+            """() => {
+                self.longTasks = [];
+                self.taskWatch = new PerformanceObserver(list =>
+                    self.longTasks.push(...list.getEntries().map(entry => entry.duration)));
+                self.taskWatch.observe({type: "longtask"});
+            }"""
+        )
+        act()
+        return float(
+            self.page.evaluate(
+                """async () => {
+                    await new Promise(go => setTimeout(go, 200));
+                    self.longTasks.push(...self.taskWatch.takeRecords().map(entry => entry.duration));
+                    self.taskWatch.disconnect();
+                    return Math.max(0, ...self.longTasks);
+                }"""
+            )
+        )
+
+    def heap(self) -> float:
+        """Return the bytes of JavaScript's heap after a collection."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("HeapProfiler.collectGarbage")
+        return float(session.send("Runtime.getHeapUsage")["usedSize"])
+
+
+def playgrounds_of_the_site() -> list[Playground]:
+    """Return the playgrounds on the pages of the site in _build/html; none where there is no site."""
+    return Site(Book.at(ROOT)).playgrounds
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    address: str,
+    about: Playground,
+    *,
+    fragment: str = "",
+    start: bool = True,
+    width: int = 1300,
+    scheme: str = "light",
+    **settings: object,
+) -> Iterator[Opened]:
+    """Open a playground's page, as the fixture `playground` does for the site."""
+    page, errors = open_page(browser, "about:blank", width, scheme, **settings)
+    found = Opened(page, about, address, errors)
+    page.on("request", lambda request: found.requests.append(request))
+    page.on(
+        "console", lambda message: errors.append(message.text) if "Security Policy" in message.text else None
+    )
+    page.goto(f"{address}/{about.page}.html{f'#{fragment}' if fragment else ''}", wait_until="load")
+    yield found.start() if start else found
+    page.context.close()
+
+
+@pytest.fixture
+def playground(browser: Browser, address: str) -> Callable[..., AbstractContextManager[Opened]]:
+    """Open a playground by its name, on its page of the site.
+
+    Settings: ``fragment`` (without #), ``start=False`` (do not scroll to it), ``width``, ``scheme``
+    (``"dark"``), and those of Playwright's `new_context`, such as ``has_touch=True``,
+    ``java_script_enabled=False`` or ``reduced_motion="reduce"``.
+    """
+
+    def open_one(name: str, **settings: object) -> AbstractContextManager[Opened]:
+        found = [each for each in playgrounds_of_the_site() if each.name == name]
+        assert found, f"no page of the site in _build/html has the playground {name}: run `make book`"
+        return opened(browser, address, found[0], **settings)  # type: ignore[arg-type]
+
+    return open_one
+
+
+@dataclass
+class BarePage:
+    """A page with one playground and nothing else, and a site around it; for scripts that no page has yet.
+
+    Attributes:
+        folder: an empty one, for the site.
+    """
+
+    folder: Path
+    pages_folder: Path = ROOT / "book"
+
+    def write(self, name: str, tensors: Mapping[str, object] | None = None) -> Playground:
+        """Write the page, with the present scripts.
+
+        Args:
+            name: of the playground.
+            tensors: what its page would save; None where it saves nothing.
+        """
+        from safetensors.torch import save
+
+        copy_scripts(self.pages_folder, self.folder / "scripts")
+        about = Playground("index", name, f"scripts/{name}.js")
+        attributes = f'data-script="{about.script}"'
+        if tensors is not None:
+            packed = gzip.compress(save(dict(tensors)), 9, mtime=0)  # type: ignore[arg-type]
+            (self.folder / "data.tensors").write_bytes(packed)
+            digest = hashlib.sha256(packed).hexdigest()
+            about = Playground("index", name, about.script, "data.tensors", len(packed), digest)
+            attributes += f' data-data="data.tensors" data-length="{len(packed)}" data-checksum="{digest}"'
+        (self.folder / "index.html").write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>A playground</title>'
+            '<meta name="viewport" content="width=device-width">'
+            '<link rel="icon" href="data:,"><link rel="stylesheet" href="scripts/playgrounds.css">'
+            f'<script type="module" src="{about.script}"></script><body>'
+            f'<{name} id="{name}" class="playground" {attributes}>'
+            f'<div class="fallback"><p>The fallback.</p></div></{name}></body></html>'
+        )
+        return about
+
+    def serve(self) -> AbstractContextManager[str]:
+        """Serve the folder under the site's policy; the context is the address."""
+        return served(self.folder, {"Content-Security-Policy": POLICY})
