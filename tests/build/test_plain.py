@@ -117,6 +117,12 @@ BLOCKS = [
     ),
     ("```{image} dog.png\n:alt: A dog\n```", f"![A dog]({SITE}_images/dog.png)"),
     (":::{promises}\n:::", ""),
+    (":::{page-figure} cnn/two\n:number: 2\n:::", ""),
+    (
+        "```{playground} draw-digit\nA *pad*.\n```",
+        f"*There is a playground here: draw-digit. It runs on [the page]({SITE}cnn/one.html#draw-digit).*"
+        "\n\nA *pad*.",
+    ),
     ("---\n\na\n\n---\n\nb", f"{'_' * 70}\n\na\n\n{'_' * 70}\n\nb"),
 ]
 
@@ -259,6 +265,9 @@ def prose(path: Path) -> str:
     """Return a chapter's text without its markup, found line by line."""
     cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst").cells
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    text = re.sub(r"^[:`]{3,}\{page-figure\} .*$", "", text, flags=re.MULTILINE)
+    said = r"There is a playground here: \1. It runs on the page."
+    text = re.sub(r"^[:`]{3,}\{playground\} (.*)$", said, text, flags=re.MULTILINE)
     text = re.sub(r"^[:`]{3,}\{(note|tip)\}", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^[:`]{3,}\{[\w-]+\}|^:[\w-]+:.*$|^\([\w-]+\)=$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{(?:term|ref|doc)\}`([^`<]+?)\s*<[^`>]+>`|\{term\}`([^`<]+)`", r"\1\2", text)

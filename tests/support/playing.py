@@ -1,15 +1,16 @@
 """Playgrounds in a browser: on their pages of the built site, or on a bare page of a test's own.
 
-def test_it_reads_a_digit(playground):
-    with playground("draw-digit") as opened:        # on its page of the site in _build/html
-        opened.element.get_by_role("button", name="A test digit").click()
-        assert "label" in opened.status
-        assert opened.errors == []
-        assert opened.call("../draw-digit/network.js", "read", weights, image) == pytest.approx(…)
+with playground("draw-digit") as opened:
+opened.element.get_by_role("button", name="A test digit").click()
+assert "label" in opened.status
+assert opened.errors == []
+logits = opened.call("./draw-digit/network.js", "read", weights, image)
+
 """
 
 import gzip
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -87,14 +88,23 @@ class Opened:
         """
         return self.page.evaluate(
             """async ([address, name, given]) => {
-                const plain = value => ArrayBuffer.isView(value) ? Array.from(value)
-                    : Array.isArray(value) ? value.map(plain)
-                    : value && typeof value === "object"
-                    ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)])) : value;
+                const plain = value => {
+                    if (ArrayBuffer.isView(value)) return Array.from(value);
+                    if (Array.isArray(value)) return value.map(plain);
+                    if (!value || typeof value !== "object") return value;
+                    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
+                };
                 return plain(await (await import(address))[name](...given));
             }""",
             [urljoin(self.script, module), function, list(arguments)],
         )
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true; Playwright's own way breaks the page's policy."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not self.page.evaluate(f"Boolean({expression})"):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            self.page.wait_for_timeout(20)
 
     def longest_pause(self, act: Callable[[], object]) -> float:
         """Return the milliseconds of the longest task of the page's thread while something is done.
@@ -149,9 +159,7 @@ def opened(
     page, errors = open_page(browser, "about:blank", width, scheme, **settings)
     found = Opened(page, about, address, errors)
     page.on("request", lambda request: found.requests.append(request))
-    page.on(
-        "console", lambda message: errors.append(message.text) if "Security Policy" in message.text else None
-    )
+    page.on("console", lambda said: "Security Policy" in said.text and errors.append(said.text))
     page.goto(f"{address}/{about.page}.html{f'#{fragment}' if fragment else ''}", wait_until="load")
     yield found.start() if start else found
     page.context.close()

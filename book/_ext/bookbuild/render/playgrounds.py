@@ -1,4 +1,4 @@
-"""Playgrounds: custom elements with which a reader plays, on what the page itself computed and saved for them.
+"""Playgrounds: custom elements that a reader plays with, on what the page itself computed and saved for them.
 
 The scripts lie in ``book/playgrounds`` and not in ``_static``, of which Jupyter Book would load every one on
 every page, and as no module. They import one another by plain names, which no ``?v=`` of Sphinx reaches: so
