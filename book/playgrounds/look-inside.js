@@ -4,14 +4,13 @@
 import {button, choice, controls, make, menu, pen, signed} from "./core/elements.js";
 import {largest, likeliest, softmax} from "./core/layers.js";
 import {enlarge, INK, mark, mosaic, short, surface} from "./core/maps.js";
-import {photographButton} from "./core/photographs.js";
 import {Playground} from "./core/playground.js";
 import {field, gradient, means, network, products, run, sum, window, winner} from "./look-inside/network.js";
 import {table} from "./look-inside/table.js";
 
-const NAMES = ["pixels", "stage 1", "pool 1", "stage 2", "pool 2", "stage 3", "answer"], COLORS = ["red", "green", "blue"];
+const NAMES = ["pixels", "stage 1", "pool 1", "stage 2", "pool 2", "stage 3", "answer"], COLORS = ["Red", "Green", "Blue"];
 const LAST = 5, ANSWER = 6, ACROSS = [0, 4, 4, 8, 8, 8];
-const ZOOM = 10, WIDE = 640, HIGH = 80, GAP = [128, 128, 128];
+const ZOOM = 10, WIDE = 640, HIGH = 80, GAP = [190, 190, 190];
 
 /** @param {import("./core/safetensors.js").Tensor} tensor  bytes of a text */
 const lines = tensor => new TextDecoder().decode(/** @type {Uint8Array} */ (tensor.data)).split("\n");
@@ -51,11 +50,16 @@ class LookInside extends Playground {
     this.total = make("p");
     this.detail = make("div", {className: "detail"});
     this.stage.append(
-      controls(this.photo.element, ...photographButton(side, pixels => this.bring(pixels), text => this.said(text)), this.layer.element),
+      make("p", {}, make("strong", {}, "Try this."), " Click the darkest value of stage 3, then go down, from its largest number to a pixel. "
+        + "How many pixels did you pass that have no say? Then press the answer, and see which channels speak against it."),
+      controls(this.photo.element, button("Your photograph…", async () => {
+        const {ask} = await import("./core/photographs.js");
+        ask(side, pixels => this.bring(pixels), text => this.said(text));
+      }), this.layer.element),
       figure(this.picture, "The photograph. In the square: the pixels that the value can see, by the formula."),
       figure(this.reach, "The gradient: the redder a pixel, the more the value depends on it."),
-      figure(this.maps, "The layer’s maps, one a channel. Click any value, or move by arrow keys."),
-      make("div", {className: "choice", role: "group", "aria-label": "The answer"}, "The answer:", ...this.answers),
+      make("div", {className: "maps"}, figure(this.maps, "The layer’s maps, one a channel. Click any value, or move by arrow keys.")),
+      make("div", {className: "choice", role: "group", "aria-label": "The answer"}, make("span", {className: "control"}, "The answer:"), ...this.answers),
       make("div", {className: "sum"}, this.total, this.bars, this.detail));
   }
 
@@ -235,7 +239,7 @@ class LookInside extends Playground {
     const {level, part, place} = this, layer = this.layers[level - 1], {values, weights} = products(layer, below, place, part);
     const product = values.map((value, k) => value * weights[k]), down = level > 1;
     return [
-      make("p", {}, `The ${down ? `channel ${part}` : COLORS[part]} adds ${short(this.parts[part])}: values × weights = products.${down ? " Click a value to go down to it." : ""}`),
+      make("p", {}, `${down ? `Channel ${part}` : COLORS[part]} adds ${short(this.parts[part])}: values × weights = products.${down ? " Click a value to go down to it." : ""}`),
       table("Values below", values, scale(values), down ? k => this.descend(part, k) : undefined), "×",
       table("Weights", weights, scale(weights)), "=", table("Products", product, scale(product)),
     ];

@@ -1,12 +1,12 @@
 // @ts-check
 // <slide-filter>: the four settings of a convolution layer: what one filter reads of a photograph, and the size of its map.
 
-import {controls, grayLevel, make, signed, slider} from "./core/elements.js";
+import {controls, grayLevel, make, pen, signed, slider} from "./core/elements.js";
 import {conv2d, places} from "./core/layers.js";
-import {enlarge, mark, surface} from "./core/maps.js";
+import {enlarge, INK, mark, surface} from "./core/maps.js";
 import {Playground} from "./core/playground.js";
 
-const ZOOM = 10, LIMIT = 0.5, RIM = [96, 96, 96];
+const ZOOM = 10, LIMIT = 0.5, RIM = [0, 0, 0];
 /** @type {[name: string, min: number, max: number, first: number][]} */
 const SETTINGS = [["kernel", 2, 7, 4], ["stride", 1, 4, 1], ["padding", 0, 4, 0], ["dilation", 1, 3, 1]];
 
@@ -47,7 +47,9 @@ class SlideFilter extends Playground {
       (right, down) => this.go(this.row + down, this.column + right));
     this.below = make("figcaption");
     this.above = make("figcaption");
-    this.stage.append(controls(...Object.values(this.sliders).map(each => each.element)), this.formula,
+    this.stage.append(
+      make("p", {}, make("strong", {}, "Try this."), " Keep the size with a kernel of 5: which padding? Then halve it by a stride of 2. Which pixels does a dilation of 2 skip?"),
+      controls(...Object.values(this.sliders).map(each => each.element)), this.formula,
       make("div", {className: "two"}, make("figure", {}, this.input, this.below), make("figure", {}, this.output, this.above)));
   }
 
@@ -100,9 +102,12 @@ class SlideFilter extends Playground {
     const padded = new Float32Array(wide * wide).fill(NaN);
     for (let i = 0; i < side; i++) padded.set(gray.subarray(i * side, (i + 1) * side), (i + padding) * wide + padding);
     enlarge(this.input, padded, wide, ZOOM, value => Number.isNaN(value) ? RIM : level(value));
+    const context = pen(this.input), left = this.column * stride, top = this.row * stride;
+    context.fillStyle = `${INK}80`; // half transparent
     for (let k = 0; k < kernel * kernel; k++) {
-      mark(this.input, [this.column * stride + k % kernel * dilation, this.row * stride + Math.floor(k / kernel) * dilation, 1, 1], ZOOM);
+      context.fillRect((left + k % kernel * dilation) * ZOOM, (top + Math.floor(k / kernel) * dilation) * ZOOM, ZOOM, ZOOM);
     }
+    mark(this.input, [left, top, reach, reach], ZOOM);
     const map = conv2d({shape: [1, side, side], data: gray}, brighterRight(kernel), undefined, setting);
     enlarge(this.output, map.data, out, ZOOM, signed(LIMIT));
     mark(this.output, [this.column, this.row, 1, 1], ZOOM);

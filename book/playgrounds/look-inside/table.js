@@ -15,7 +15,9 @@ export function table(label, numbers, color, onclick) {
   const element = make("div", {className: "numbers", role: "group", "aria-label": label}, ...numbers.map((value, k) => {
     const cell = onclick ? make("button", {type: "button", onclick: () => onclick(k)}) : make("span");
     cell.textContent = short(value);
-    cell.style.background = `rgb(${color(value).map(Math.round).join()})`;
+    const shade = color(value).map(Math.round);
+    cell.style.background = `rgb(${shade.join()})`;
+    cell.style.color = shade[1] < 110 ? "#fff" : "#000"; // the stronger a color here, the less green is in it
     return cell;
   }));
   element.style.gridTemplateColumns = `repeat(${Math.sqrt(numbers.length)}, 1fr)`;
