@@ -1,22 +1,26 @@
 // @ts-check
 // <look-inside>: the chapter's trained network on a photograph, value by value.
 
-import {button, choice, controls, make, menu, pen, signed} from "./core/elements.js";
+import {breathe, button, choice, controls, make, menu, pen, signed} from "./core/elements.js";
 import {largest, likeliest, softmax} from "./core/layers.js";
 import {enlarge, INK, mark, mosaic, short, surface} from "./core/maps.js";
 import {Playground} from "./core/playground.js";
-import {field, gradient, means, network, products, run, sum, window, winner} from "./look-inside/network.js";
+import {field, gradient, means, network, next, products, sum, window} from "./look-inside/network.js";
 import {table} from "./look-inside/table.js";
 
 const NAMES = ["pixels", "stage 1", "pool 1", "stage 2", "pool 2", "stage 3", "answer"], COLORS = ["Red", "Green", "Blue"];
 const LAST = 5, ANSWER = 6, ACROSS = [0, 4, 4, 8, 8, 8];
-const ZOOM = 10, WIDE = 640, HIGH = 80, GAP = [190, 190, 190];
+const ZOOM = 10, WIDE = 640, HIGH = 80;
+/** @type {import("./core/elements.js").Color} */
+const GAP = [190, 190, 190];
+
+/** @typedef {import("./look-inside/network.js").Output} Output */
 
 /** @param {import("./core/safetensors.js").Tensor} tensor  bytes of a text */
 const lines = tensor => new TextDecoder().decode(/** @type {Uint8Array} */ (tensor.data)).split("\n");
 /** @param {string} label */
 const canvas = label => make("canvas", {role: "img", "aria-label": label});
-/** @param {string} caption */
+/** @type {(picture: Node, caption: string) => HTMLElement} */
 const figure = (picture, caption) => make("figure", {}, picture, make("figcaption", {}, caption));
 /** @param {number[]} values */
 const scale = values => signed(largest(values.map(Math.abs)));
@@ -25,8 +29,12 @@ class LookInside extends Playground {
   level = LAST;
   place = {channel: 0, row: 0, column: 0};
   /** The channel below whose share of the sum is shown. */
-  part = 0;
-  drawn = "";
+  picked = 0;
+  /** What each channel below adds to the value. @type {number[]} */
+  parts = [];
+  bias = 0;
+  /** What each layer puts out; nothing until the first photograph is through. @type {Output[] | undefined} */
+  outputs;
 
   /** @param {import("./core/safetensors.js").File} file */
   start({tensors}) {
@@ -38,14 +46,14 @@ class LookInside extends Playground {
     this.classes = lines(tensors.classes);
     this.photographs = titles.map((_, n) => data.subarray(n * size, (n + 1) * size));
 
-    this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[n]));
+    this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[Number(n)]));
     this.layer = choice("Layer", NAMES.slice(1, ANSWER).map((name, k) => [`${k + 1}`, name]), level => this.strongest(Number(level)));
     this.picture = canvas("The photograph, and a square around the pixels that the value can see");
     this.reach = canvas("How strongly the value depends on each pixel");
     this.maps = surface("All maps of the layer", "Arrow keys move from value to value.",
       (x, y) => this.point(x, y), (right, down) => this.step(right, down));
     this.bars = surface("What each channel adds to the sum", "The left and right arrow keys choose a channel.",
-      x => this.open(Math.floor(x * this.parts.length)), right => this.open(this.part + right));
+      x => this.open(Math.floor(x * this.parts.length)), right => this.open(this.picked + right));
     this.answers = this.classes.map((_, channel) => button("", () => this.go(ANSWER, channel)));
     this.total = make("p");
     this.detail = make("div", {className: "detail"});
@@ -71,32 +79,33 @@ class LookInside extends Playground {
     };
     const photo = whole("photo", this.photographs.length);
     this.photo.value = `${photo}`;
-    this.take(this.photographs[photo]);
-    this.level = whole("layer", NAMES.length, LAST) || LAST;
-    const [channels, height, width] = this.outputs[this.level].shape;
-    if ("channel" in state) this.look(this.level, whole("channel", channels), whole("row", height), whole("column", width));
-    else this.look(this.level, ...this.peak(this.level));
-  }
-
-  /**
-   * Run the network on pixels.
-   * @param {ArrayLike<number>} pixels  (3, side, side), from 0 to 255
-   */
-  take(pixels) {
-    const {side, mean, std} = this, color = (/** @type {number} */ k) => Math.floor(k / (side * side));
-    this.pixels = pixels;
-    this.drawn = "";
-    this.outputs = run(this.layers, {
-      shape: [3, side, side], data: Float32Array.from(pixels, (value, k) => (value / 255 - mean[color(k)]) / std[color(k)]),
+    this.take(this.photographs[photo]).then(() => {
+      const level = whole("layer", NAMES.length, LAST) || LAST, [channels, height, width] = this.outputs[level].shape;
+      if ("channel" in state) this.look(level, whole("channel", channels), whole("row", height), whole("column", width));
+      else this.look(level, ...this.peak(level));
     });
   }
 
-  /** Show other pixels at once, then what the network makes of them. */
-  bring(pixels) {
-    enlarge(this.picture, pixels, this.side, ZOOM);
-    setTimeout(() => {
-      this.take(pixels);
-      this.strongest(this.level);
+  /**
+   * Show pixels, and run the network on them, in slices. The promise is kept unless others come meanwhile.
+   * @param {ArrayLike<number>} pixels  (3, side, side), from 0 to 255
+   * @returns {Promise<void>}
+   */
+  take(pixels) {
+    const {side, mean, std} = this, color = (/** @type {number} */ k) => Math.floor(k / (side * side));
+    const data = Float32Array.from(pixels, (value, k) => (value / 255 - mean[color(k)]) / std[color(k)]);
+    this.pixels = pixels;
+    enlarge(this.picture, pixels, side, ZOOM);
+    return new Promise(async done => {
+      /** @type {Output[]} */
+      const outputs = [{shape: [3, side, side], data, sums: data}];
+      for (const layer of this.layers) {
+        await breathe();
+        if (this.pixels !== pixels) return;
+        outputs.push(next(layer, outputs[outputs.length - 1]));
+      }
+      this.outputs = outputs;
+      done();
     });
   }
 
@@ -108,6 +117,12 @@ class LookInside extends Playground {
   peak(level) {
     const {shape: [, height, width], data} = this.outputs[level], at = likeliest(data);
     return [Math.floor(at / (height * width)), Math.floor(at / width) % height, at % width];
+  }
+
+  /** @param {ArrayLike<number>} pixels */
+  async bring(pixels) {
+    await this.take(pixels);
+    this.strongest(this.level);
   }
 
   /** @param {number} level */
@@ -138,7 +153,7 @@ class LookInside extends Playground {
     this.level = level;
     this.place = {channel, row, column};
     const {parts, bias} = layer.weight ? sum(layer, this.outputs[level - 1], this.place) : {parts: [0], bias: 0};
-    Object.assign(this, {parts, bias, part: layer.weight ? likeliest(parts.map(Math.abs)) : channel});
+    Object.assign(this, {parts, bias, picked: layer.weight ? likeliest(parts.map(Math.abs)) : channel});
     const slopes = gradient(this.layers, this.outputs, level, this.place);
     // Over the three colors, the length of the gradient.
     this.strength = Array.from({length: area}, (_, k) => Math.hypot(slopes[k], slopes[area + k], slopes[2 * area + k]));
@@ -150,7 +165,7 @@ class LookInside extends Playground {
 
   /** @param {number} part  a channel */
   open(part) {
-    this.part = Math.min(this.parts.length - 1, Math.max(0, part));
+    this.picked = Math.min(this.parts.length - 1, Math.max(0, part));
     this.refresh();
   }
 
@@ -201,6 +216,7 @@ class LookInside extends Playground {
   }
 
   draw() {
+    if (!this.outputs) return;
     const {level, across, high, wide} = this.grid, {channel, row, column} = this.place, {shape, data} = this.outputs[level];
     this.layer.value = `${this.level}`;
     enlarge(this.picture, this.pixels, this.side, ZOOM);
@@ -208,7 +224,8 @@ class LookInside extends Playground {
     for (const picture of [this.picture, this.reach]) mark(picture, this.box, ZOOM);
     const {values, width} = mosaic({shape, data}, across), zoom = Math.floor(WIDE / width), color = signed(largest(data));
     enlarge(this.maps, values, width, zoom, value => Number.isNaN(value) ? GAP : color(value));
-    if (level === this.level) mark(this.maps, [channel % across * wide + column, Math.floor(channel / across) * high + row, 1, 1], zoom);
+    const map = level === this.level ? channel : this.picked, x = map % across * wide, y = Math.floor(map / across) * high;
+    mark(this.maps, level === this.level ? [x + column, y + row, 1, 1] : [x, y, wide - 1, high - 1], zoom);
     softmax(this.outputs[ANSWER].data).forEach((share, k) => {
       this.answers[k].textContent = `${this.classes[k]} ${Math.round(100 * share)}%`;
       this.answers[k].setAttribute("aria-pressed", `${this.level === ANSWER && channel === k}`);
@@ -229,14 +246,17 @@ class LookInside extends Playground {
     const context = pen(bars), most = largest(parts.map(Math.abs)) || 1;
     parts.forEach((part, k) => {
       const high = part / most * (HIGH / 2 - 4);
-      context.fillStyle = k === this.part ? INK : part < 0 ? "#4393c3" : "#d6604d";
+      context.fillStyle = k === this.picked ? INK : part < 0 ? "#4393c3" : "#d6604d";
       context.fillRect(k * WIDE / n + 1, HIGH / 2 - Math.max(0, high), WIDE / n - 2, Math.abs(high) + 1);
     });
   }
 
-  /** A channel's share of a value in a stage. */
+  /**
+   * A channel's share of a value in a stage.
+   * @param {Output} below
+   */
   patch(below) {
-    const {level, part, place} = this, layer = this.layers[level - 1], {values, weights} = products(layer, below, place, part);
+    const {level, picked: part, place} = this, layer = this.layers[level - 1], {values, weights} = products(layer, below, place, part);
     const product = values.map((value, k) => value * weights[k]), down = level > 1;
     return [
       make("p", {}, `${down ? `Channel ${part}` : COLORS[part]} adds ${short(this.parts[part])}: values × weights = products.${down ? " Click a value to go down to it." : ""}`),
@@ -245,14 +265,18 @@ class LookInside extends Playground {
     ];
   }
 
+  /** @param {Output} below */
   pooled(below) {
     const {values} = products(this.layers[this.level - 1], below, this.place, this.place.channel);
     return [make("p", {}, "Click a value to go down to it."), table("Values below", values, scale(values), k => this.descend(this.place.channel, k))];
   }
 
-  /** A channel's share of a logit. */
+  /**
+   * A channel's share of a logit.
+   * @param {Output} below
+   */
   average(below) {
-    const {part, parts, place} = this, {shape: [, height, width], data} = below, area = height * width;
+    const {picked: part, parts, place} = this, {shape: [, height, width], data} = below, area = height * width;
     const at = likeliest(data.subarray(part * area, (part + 1) * area)), weight = this.layers[LAST].weight.data[place.channel * parts.length + part];
     return [make("p", {}, `Channel ${part} adds ${short(parts[part])}: the mean of its map, ${short(means(below)[part])}, times the weight ${short(weight)}.`),
       button("Go to its largest value", () => this.go(LAST, part, Math.floor(at / width), at % width))];

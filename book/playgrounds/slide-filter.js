@@ -6,7 +6,9 @@ import {conv2d, places} from "./core/layers.js";
 import {enlarge, INK, mark, surface} from "./core/maps.js";
 import {Playground} from "./core/playground.js";
 
-const ZOOM = 10, LIMIT = 0.5, RIM = [0, 0, 0];
+const ZOOM = 10, LIMIT = 0.5;
+/** @type {import("./core/elements.js").Color} */
+const RIM = [0, 0, 0];
 /** @type {[name: string, min: number, max: number, first: number][]} */
 const SETTINGS = [["kernel", 2, 7, 4], ["stride", 1, 4, 1], ["padding", 0, 4, 0], ["dilation", 1, 3, 1]];
 

@@ -37,23 +37,12 @@ export function network(tensors) {
 }
 
 /**
- * What each layer puts out, behind its ReLU; the first entry is the image.
- * @param {Layer[]} layers
- * @param {Maps} image  (3, H, W), standardized
- * @returns {Output[]}
- */
-export function run(layers, image) {
-  const outputs = [{...image, sums: image.data}];
-  for (const layer of layers) outputs.push(next(layer, outputs[outputs.length - 1]));
-  return outputs;
-}
-
-/**
+ * What a layer puts out, behind its ReLU.
  * @param {Layer} layer
  * @param {Maps} below
  * @returns {Output}
  */
-function next({size, stride, padding, weight, bias}, below) {
+export function next({size, stride, padding, weight, bias}, below) {
   if (!weight) {
     const maps = maxPool(below, size, stride);
     return {...maps, sums: maps.data};
@@ -101,7 +90,7 @@ export function products(layer, below, place, part) {
   const {shape: [channels, height, width], data} = below, area = layer.size ** 2;
   const values = window(layer, below, place).map(({at}) => at < 0 ? 0 : data[part * height * width + at]);
   const from = (place.channel * channels + part) * area;
-  return {values, weights: layer.weight ? Array.from(layer.weight.data.slice(from, from + area)) : []};
+  return {values, weights: layer.weight ? Array.from({length: area}, (_, k) => layer.weight.data[from + k]) : []};
 }
 
 /**
@@ -187,7 +176,7 @@ function back(layer, below, above, slopes) {
  * @param {Layer} layer
  * @param {Place} place
  */
-export function winner(below, layer, place) {
+function winner(below, layer, place) {
   const map = below.data.subarray(place.channel * below.shape[1] * below.shape[2]);
   return window(layer, below, place).reduce((best, {at}) => best < 0 || map[at] > map[best] ? at : best, -1);
 }
