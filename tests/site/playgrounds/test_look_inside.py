@@ -1,4 +1,4 @@
-"""`look-inside` computes what PyTorch computes, layer by layer, and a reader can go through it in every way."""
+"""`look-inside` computes what PyTorch computes, and a reader can go through the network in every way."""
 
 import gzip
 
@@ -32,7 +32,8 @@ LOOK = """async ([address, images, values]) => {
     return images.map((image, k) => {
         const data = Float32Array.from(image), outputs = [{shape: [3, 32, 32], data, sums: data}];
         for (const layer of layers) outputs.push(next(layer, outputs[outputs.length - 1]));
-        const [level, channel, row, column] = values[k], place = {channel, row, column}, layer = layers[level - 1];
+        const [level, channel, row, column] = values[k], place = {channel, row, column};
+        const layer = layers[level - 1];
         const {parts, bias} = layer.weight ? sum(layer, outputs[level - 1], place) : {parts: [], bias: 0};
         return {parts, bias, output: Array.from(outputs[level].data), sums: Array.from(outputs[level].sums),
             slopes: Array.from(gradient(layers, outputs, level, place))};
