@@ -10,6 +10,24 @@ from rendered_book import RenderedBook
 pytestmark = pytest.mark.quick
 
 SCRIPT = 'import {Playground} from "./core/playground.js";\n'
+COMMENTED = """// @ts-check
+import {Playground} from "./core/playground.js";
+/**
+ * Twice. @param {number} x
+ */
+const twice = x => 2
+  * x;  // stays
+  // goes
+/** @type {any} */ (twice);
+/** @type {any} */
+const a = /** @type {any} */ (1);
+"""
+BARE = """import {Playground} from "./core/playground.js";
+const twice = x => 2
+  * x;  // stays
+/** @type {any} */ (twice);
+const a = /** @type {any} */ (1);
+"""
 PLACED = "```{playground} try-it\nIn its *place*.\n```\n\nSee [it](#try-it)."
 SAVED = {"try-it.safetensors": b"tensors" * 100}
 
@@ -55,6 +73,14 @@ def test_the_page_has_the_element_with_scripts_and_data(book):
     assert not [name for name in served(book) if name.endswith("notes.txt")]
     assert "playgrounds" not in book.page("other")
     assert list(playgrounds(Site(book.book))) == []
+
+
+def test_comments_in_whole_lines_are_not_served(book):
+    (book.source / "playgrounds" / "try-it.js").write_text(COMMENTED)
+    place(book)
+    assert book.build() == ""
+    (script,) = [content for name, content in served(book).items() if name.endswith("try-it.js")]
+    assert script.decode() == BARE
 
 
 def test_in_a_folder_the_addresses_lead_up(book):

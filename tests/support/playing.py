@@ -30,6 +30,8 @@ POLICY = (
     "connect-src 'self'; worker-src 'self'"
 )
 ROOT = Path(__file__).parents[2]
+# Milliseconds that a usual laptop of 2024 takes for the sums of `Opened.pace`.
+LAPTOP = 4.0
 # The longest that a call of a script, or a playground's loading, is waited for; no test measures by it.
 PATIENCE = 30_000
 
@@ -105,6 +107,50 @@ class Opened:
         while not self.page.evaluate(f"Boolean({expression})"):
             assert time.monotonic() < deadline, f"never true: {expression}"
             self.page.wait_for_timeout(20)
+
+    def pace(self) -> float:
+        """Return how many times as long as a usual laptop this machine takes for the same sums, just now."""
+        return float(
+            self.page.evaluate(
+                """() => {
+                    const numbers = Float32Array.from({length: 100000}, (_, k) => k % 7);
+                    let best = Infinity;
+                    for (let run = 0; run < 20; run++) {
+                        const begun = performance.now();
+                        let sum = run;
+                        for (let k = 0; k < 2e6; k++) sum += numbers[k % 100000] * 0.5;
+                        if (sum > 0) best = Math.min(best, performance.now() - begun);
+                    }
+                    return best;
+                }"""
+            )
+            / LAPTOP
+        )
+
+    def response(self, act: str) -> float:
+        """Return the milliseconds from an input to what it draws, on a processor six times slower than usual.
+
+        It is the shortest of twenty, compared with `pace`: another machine, or one with much else to do,
+        gives nearly the same.
+
+        Args:
+            act: a function of JavaScript that does to the element what an input does, and is given the
+                number of the run, such as ``(element, run) => element.choose(run % 10)``.
+        """
+        best = self.page.evaluate(
+            f"""() => {{
+                const element = document.querySelector({self.about.name!r}), act = {act};
+                let best = Infinity;
+                for (let run = 0; run < 20; run++) {{
+                    const begun = performance.now();
+                    act(element, run);
+                    element.draw();
+                    best = Math.min(best, performance.now() - begun);
+                }}
+                return best;
+            }}"""
+        )
+        return 6 * float(best) / self.pace()
 
     def longest_pause(self, act: Callable[[], object]) -> float:
         """Return the milliseconds of the longest task of the page's thread while something is done.

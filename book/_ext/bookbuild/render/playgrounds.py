@@ -28,6 +28,8 @@ SOURCES = "playgrounds"  # beside the pages
 FOLDER = "_static/playgrounds"  # in the site
 LARGEST = 500_000  # bytes of data that a reader on a phone waits for
 NAME = re.compile(r"[a-z]+(-[a-z]+)+")  # what a custom element may be called
+# A comment that has its lines for itself: /** … */ or // ….
+COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/|//.*)[ \t]*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,9 @@ def checksum(pages_folder: Path) -> str:
 def publish(app: Sphinx, book: Book) -> None:
     """Copy the scripts into the site, and drop scripts and data that no page of it uses any more."""
     folder = Path(app.outdir, FOLDER)
+    if not any(sources(book.pages_folder)):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     scripts = folder / checksum(book.pages_folder)
     copy_scripts(book.pages_folder, scripts)
     texts = [path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html")]
@@ -199,4 +204,10 @@ def copy_scripts(pages_folder: Path, target: Path) -> None:
     for path in sources(pages_folder):
         copy = target / path.relative_to(pages_folder / SOURCES)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        copy.write_bytes(served(path))
+
+
+def served(path: Path) -> bytes:
+    """Return a script or the style sheet as it is served: without its comments, a script is a third smaller."""
+    text = path.read_text(encoding="utf-8")
+    return (COMMENT.sub("", text) if path.suffix == ".js" else text).encode()
