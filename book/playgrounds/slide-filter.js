@@ -7,8 +7,6 @@ import {enlarge, INK, mark, surface} from "./core/maps.js";
 import {Playground} from "./core/playground.js";
 
 const ZOOM = 10, LIMIT = 0.5;
-/** @type {import("./core/elements.js").Color} */
-const RIM = [0, 0, 0];
 /** @type {[name: string, min: number, max: number, first: number][]} */
 const SETTINGS = [["kernel", 2, 7, 4], ["stride", 1, 4, 1], ["padding", 0, 4, 0], ["dilation", 1, 3, 1]];
 
@@ -100,10 +98,10 @@ class SlideFilter extends Playground {
 
   draw() {
     const {side, gray, setting} = this, {kernel, stride, padding, dilation} = setting, {reach, out} = this.sizes;
-    const wide = side + 2 * padding, most = side + 2 * SETTINGS[2][2], level = grayLevel(0, 1);
-    const padded = new Float32Array(wide * wide).fill(NaN);
+    const wide = side + 2 * padding, most = side + 2 * SETTINGS[2][2];
+    const padded = new Float32Array(wide * wide);
     for (let i = 0; i < side; i++) padded.set(gray.subarray(i * side, (i + 1) * side), (i + padding) * wide + padding);
-    enlarge(this.input, padded, wide, ZOOM, value => Number.isNaN(value) ? RIM : level(value));
+    enlarge(this.input, {shape: [1, wide, wide], data: padded}, ZOOM, grayLevel(0, 1));
     const context = pen(this.input), left = this.column * stride, top = this.row * stride;
     context.fillStyle = `${INK}80`; // half transparent
     for (let k = 0; k < kernel * kernel; k++) {
@@ -111,7 +109,7 @@ class SlideFilter extends Playground {
     }
     mark(this.input, [left, top, reach, reach], ZOOM);
     const map = conv2d({shape: [1, side, side], data: gray}, brighterRight(kernel), undefined, setting);
-    enlarge(this.output, map.data, out, ZOOM, signed(LIMIT));
+    enlarge(this.output, map, ZOOM, signed(LIMIT));
     mark(this.output, [this.column, this.row, 1, 1], ZOOM);
     this.input.style.width = `${100 * wide / most}%`;
     this.output.style.width = `${100 * out / most}%`;

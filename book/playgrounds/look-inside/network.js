@@ -1,23 +1,25 @@
 // @ts-check
 // The chapter's network, one layer on another: what each puts out, what a value is made of, and which pixels reach it.
 
-import {conv2d, linear, maxPool} from "../core/layers.js";
+import {conv2d, maxPool, relu} from "../core/layers.js";
 
 /**
  * @typedef {import("../core/layers.js").Weights} Weights
  * @typedef {import("../core/layers.js").Maps} Maps
- * @typedef {{size: number, stride: number, padding: number, weight?: Weights, bias?: Weights}} Layer  a convolution if
- *     it has weights, else max pooling; the last one has size 0: an average of each map, and a linear layer
+ * @typedef {{size: number, stride: number, padding: number, weight?: Weights, bias?: Weights, hasRelu?: boolean}} Layer
+ *     a convolution if it has weights, else max pooling
  * @typedef {Maps & {sums: Float32Array}} Output  values, and what they were before the ReLU
  * @typedef {{channel: number, row: number, column: number}} Place  of a value in its layer
  */
 
 /**
- * The layers of `layered_cnn`; each normalization has become part of the convolution before it.
+ * The layers of `layered_cnn`. Each normalization has become part of the convolution before it; the average with the
+ * linear layer is a convolution too, as large as the map, whose weights are the same at all places.
  * @param {Record<string, Weights>} tensors  the network's state
+ * @param {number} side  of the images
  * @returns {Layer[]}
  */
-export function network(tensors) {
+export function network(tensors, side) {
   /** @type {Layer[]} */
   const layers = [];
   for (let k = 1; tensors[`conv${k}.weight`]; k++) {
@@ -25,14 +27,19 @@ export function network(tensors) {
     const [factor, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
       .map(name => tensors[`norm${k}.${name}`].data);
     const scale = Float64Array.from(factor, (value, o) => value / Math.sqrt(variance[o] + 1e-5));
-    if (k > 1) layers.push({size: 2, stride: 2, padding: 0});
+    if (k > 1) {
+      layers.push({size: 2, stride: 2, padding: 0});
+      side >>= 1;
+    }
     layers.push({
-      size, stride: 1, padding: size >> 1,
+      size, stride: 1, padding: size >> 1, hasRelu: true,
       weight: {shape, data: Float64Array.from(data, (value, at) => value * scale[Math.floor(at / each)])},
       bias: {shape: [shape[0]], data: Float64Array.from(shift, (value, o) => value - mean[o] * scale[o])},
     });
   }
-  layers.push({size: 0, stride: 1, padding: 0, weight: tensors["linear.weight"], bias: tensors["linear.bias"]});
+  const {shape, data} = tensors["linear.weight"], area = side * side;
+  const spread = Float64Array.from({length: data.length * area}, (_, at) => data[Math.floor(at / area)] / area);
+  layers.push({size: side, stride: 1, padding: 0, weight: {shape: [...shape, side, side], data: spread}, bias: tensors["linear.bias"]});
   return layers;
 }
 
@@ -42,72 +49,55 @@ export function network(tensors) {
  * @param {Maps} below
  * @returns {Output}
  */
-export function next({size, stride, padding, weight, bias}, below) {
+export function next({size, stride, padding, weight, bias, hasRelu}, below) {
   if (!weight) {
     const maps = maxPool(below, size, stride);
     return {...maps, sums: maps.data};
   }
-  if (!size) {
-    const data = linear(means(below), weight, bias);
-    return {shape: [data.length, 1, 1], data, sums: data};
-  }
   const {shape, data} = conv2d(below, weight, bias, {stride, padding});
-  return {shape, data: data.map(value => Math.max(0, value)), sums: data};
+  return {shape, data: hasRelu ? relu(data) : data, sums: data};
 }
 
 /**
- * The mean of each map.
- * @param {Maps} maps
- */
-export function means({shape: [channels, height, width], data}) {
-  const area = height * width;
-  return Array.from({length: channels}, (_, c) => data.subarray(c * area, (c + 1) * area).reduce((sum, value) => sum + value, 0) / area);
-}
-
-/**
- * The window of a value: the places that it reads in each map of the layer below, row by row.
+ * What a value reads in each map of the layer below, row by row: the places' indices in a map; -1 in the padding.
  * @param {Layer} layer
  * @param {Maps} below
- * @param {Place} place
- * @returns {{row: number, column: number, at: number}[]}  `at`: the index in the first map; -1 in the padding
+ * @param {{row: number, column: number}} place
  */
 export function window({size, stride, padding}, {shape: [, height, width]}, place) {
   return Array.from({length: size * size}, (_, k) => {
     const row = place.row * stride + Math.floor(k / size) - padding, column = place.column * stride + k % size - padding;
-    return {row, column, at: row < 0 || column < 0 || row >= height || column >= width ? -1 : row * width + column};
+    return row < 0 || column < 0 || row >= height || column >= width ? -1 : row * width + column;
   });
 }
 
 /**
- * What one channel of the layer below adds to a value, number by number; zeros stand for the padding.
- * @param {Layer} layer  not the last
- * @param {Output} below
+ * What a value reads in one channel below, zeros in the padding, and the weights; no weights in a pooling.
+ * @param {Layer} layer
+ * @param {Maps} below
  * @param {Place} place
- * @param {number} part  the channel
- * @returns {{values: number[], weights: number[]}}
+ * @param {number} channel  below
  */
-export function products(layer, below, place, part) {
-  const {shape: [channels, height, width], data} = below, area = layer.size ** 2;
-  const values = window(layer, below, place).map(({at}) => at < 0 ? 0 : data[part * height * width + at]);
-  const from = (place.channel * channels + part) * area;
-  return {values, weights: layer.weight ? Array.from({length: area}, (_, k) => layer.weight.data[from + k]) : []};
+export function factors(layer, {shape, data}, place, channel) {
+  const values = window(layer, {shape, data}, place).map(at => at < 0 ? 0 : data[channel * shape[1] * shape[2] + at]);
+  const first = (place.channel * shape[0] + channel) * values.length;
+  return {values, weights: layer.weight ? values.map((_, k) => layer.weight.data[first + k]) : []};
 }
 
 /**
- * What each channel of the layer below adds to a value, before the ReLU, and what is added at last.
- * @param {Layer} layer  not a pooling
- * @param {Output} below
+ * What each channel of the layer below adds to a value, before the ReLU, and what is added at last; nothing below a
+ * pooling.
+ * @param {Layer} layer
+ * @param {Maps} below
  * @param {Place} place
  * @returns {{parts: number[], bias: number}}
  */
 export function sum(layer, below, place) {
-  const channels = below.shape[0];
-  const parts = Array.from({length: channels}, (_, part) => {
-    if (!layer.size) return means(below)[part] * layer.weight.data[place.channel * channels + part];
-    const {values, weights} = products(layer, below, place, part);
+  const parts = Array.from({length: layer.weight ? below.shape[0] : 0}, (_, channel) => {
+    const {values, weights} = factors(layer, below, place, channel);
     return values.reduce((total, value, k) => total + value * weights[k], 0);
   });
-  return {parts, bias: layer.bias.data[place.channel]};
+  return {parts, bias: layer.bias?.data[place.channel] ?? 0};
 }
 
 /**
@@ -118,79 +108,38 @@ export function sum(layer, below, place) {
  * @param {Place} place
  */
 export function gradient(layers, outputs, level, place) {
-  const {shape: [, height, width], sums} = outputs[level];
-  let slopes = new Float64Array(sums.length);
+  const [, height, width] = outputs[level].shape;
+  let slopes = new Float64Array(outputs[level].data.length);
   slopes[(place.channel * height + place.row) * width + place.column] = 1;
   for (let k = level; k > 0; k--) {
-    slopes = back(layers[k - 1], outputs[k - 1], outputs[k], slopes);
-    const below = outputs[k - 1].sums;
-    if (k > 1 && layers[k - 2].weight) slopes.forEach((_, at) => { if (below[at] <= 0) slopes[at] = 0; }); // a ReLU
+    const layer = layers[k - 1], below = outputs[k - 1], [, rows, columns] = outputs[k].shape;
+    const [channels, h, w] = below.shape, sent = new Float64Array(below.data.length), weights = layer.weight?.data;
+    slopes.forEach((slope, from) => {
+      if (!slope || (k < level && layer.hasRelu && outputs[k].sums[from] <= 0)) return; // the ReLU lets nothing pass
+      const filter = Math.floor(from / (rows * columns)), row = Math.floor(from / columns) % rows;
+      const places = window(layer, below, {row, column: from % columns}), count = places.length;
+      if (!weights) { // the maximum passes on one value, the first of several
+        const map = below.data.subarray(filter * h * w), best = places.reduce((so, at) => map[at] > map[so] ? at : so);
+        sent[filter * h * w + best] += slope;
+        return;
+      }
+      for (let c = 0, at = filter * channels * count; c < channels; c++) {
+        for (let n = 0; n < count; n++, at++) if (places[n] >= 0) sent[c * h * w + places[n]] += slope * weights[at];
+      }
+    });
+    slopes = sent;
   }
   return slopes;
-}
-
-/**
- * Send slopes through one layer, from above to below.
- * @param {Layer} layer
- * @param {Maps} below
- * @param {Maps} above
- * @param {Float64Array} slopes
- */
-function back(layer, below, above, slopes) {
-  const {size, weight} = layer, [filters, rows, columns] = above.shape, [channels, height, width] = below.shape;
-  const area = height * width, sent = new Float64Array(channels * area);
-  for (let o = 0, from = 0; o < filters; o++) {
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++, from++) {
-        const slope = slopes[from];
-        if (!slope) continue;
-        if (!size) for (let at = 0; at < sent.length; at++) sent[at] += slope * weight.data[o * channels + Math.floor(at / area)] / area;
-        else if (weight) spread(slope, o, row, column);
-        else sent[o * area + winner(below, layer, {channel: o, row, column})] += slope;
-      }
-    }
-  }
-  return sent;
-
-  /**
-   * @param {number} slope
-   * @param {number} o
-   * @param {number} row
-   * @param {number} column
-   */
-  function spread(slope, o, row, column) {
-    const top = row - layer.padding, left = column - layer.padding, w = weight.data;
-    const first = Math.max(0, -left), end = Math.min(size, width - left);
-    for (let c = 0; c < channels; c++) {
-      for (let y = Math.max(0, -top); y < Math.min(size, height - top); y++) {
-        const to = c * area + (top + y) * width + left, at = ((o * channels + c) * size + y) * size;
-        for (let x = first; x < end; x++) sent[to + x] += slope * w[at + x];
-      }
-    }
-  }
-}
-
-/**
- * Which value of its window the maximum passes on, the first of several: its index in the map.
- * @param {Maps} below
- * @param {Layer} layer
- * @param {Place} place
- */
-function winner(below, layer, place) {
-  const map = below.data.subarray(place.channel * below.shape[1] * below.shape[2]);
-  return window(layer, below, place).reduce((best, {at}) => best < 0 || map[at] > map[best] ? at : best, -1);
 }
 
 /**
  * The receptive field along one axis: side and step in pixels, and the first pixel that value 0 sees.
  * @param {Layer[]} layers
  * @param {number} level
- * @param {number} length  of the image
  */
-export function field(layers, level, length) {
+export function field(layers, level) {
   let size = 1, step = 1, start = 0;
   for (const layer of layers.slice(0, level)) {
-    if (!layer.size) return {size: length, step: length, start: 0};
     size += (layer.size - 1) * step;
     start -= layer.padding * step;
     step *= layer.stride;
