@@ -28,7 +28,7 @@ LEVELS = {
 # Looks at values of images; given as [address of network.js, images, (level, channel, row, column) of each].
 LOOK = """async ([address, images, values]) => {
     const {network, next, sum, gradient} = await import(address);
-    const layers = network(document.querySelector("look-inside").file.tensors);
+    const layers = network(document.querySelector("look-inside").file.tensors, 32);
     return images.map((image, k) => {
         const data = Float32Array.from(image), outputs = [{shape: [3, 32, 32], data, sums: data}];
         for (const layer of layers) outputs.push(next(layer, outputs[outputs.length - 1]));
@@ -111,7 +111,7 @@ def test_the_square_is_the_receptive_field(playground, network):
             seen = found.page.evaluate(
                 """async ([address, level]) => {
                     const {field, network} = await import(address);
-                    return field(network(document.querySelector("look-inside").file.tensors), level, 32);
+                    return field(network(document.querySelector("look-inside").file.tensors, 32), level);
                 }""",
                 [module(found, "/look-inside/network.js"), level],
             )
