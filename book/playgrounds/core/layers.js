@@ -135,18 +135,6 @@ export const relu = x => x.map(value => Math.max(0, value));
 export const sigmoid = x => x.map(value => 1 / (1 + Math.exp(-value)));
 /** @param {Float32Array} x */
 export const silu = x => x.map(value => value / (1 + Math.exp(-value)));
-/** @param {Float32Array} x */
-export const gelu = x => x.map(value => 0.5 * value * (1 + erf(value * Math.SQRT1_2)));
-
-/**
- * The error function, to 1.5e-7 (Abramowitz & Stegun, 1964, 7.1.26).
- * @param {number} x
- */
-function erf(x) {
-  const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return Math.sign(x) * (1 - series * Math.exp(-x * x));
-}
 
 /**
  * Probabilities from logits that a temperature divides.

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-from bookbuild.check.site import IMPORTS
 from bookbuild.render.playgrounds import LARGEST, served
 from conftest import ROOT
 from playing import BarePage, opened, playgrounds_of_the_site
@@ -14,17 +13,18 @@ from safetensors.torch import load
 SOURCES = ROOT / "book" / "playgrounds"
 NAMES = sorted(path.stem for path in SOURCES.glob("*.js"))
 MOST_SCRIPT = 12_000  # bytes of a playground's modules, packed
+AT_ONCE = re.compile(r"""(?:from|import|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
 CONTROLS = "button, select, input, [tabindex='0']"
 
 
 def modules(script: Path) -> set[Path]:
-    """Return a script with all that it imports."""
+    """Return a script with all that it loads at once; what a button asks for later, by `import(…)`, is not in it."""
     found, pending = set(), [script]
     while pending:
         path = pending.pop().resolve()
         if path not in found:
             found.add(path)
-            pending += [path.parent / address for address in IMPORTS.findall(path.read_text())]
+            pending += [path.parent / address for address in AT_ONCE.findall(path.read_text())]
     return found
 
 

@@ -1,0 +1,71 @@
+// @ts-check
+// Maps as large squares: a reader points at a value, or moves by keys; a mark shows where.
+
+import {make, paint, paintColors, pen} from "./elements.js";
+
+/** @typedef {import("./elements.js").Color} Color */
+
+export const INK = "#D55E00";
+const small = document.createElement("canvas");
+
+/** @param {number} value */
+export const short = value => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
+
+/**
+ * A canvas whose values a reader can point at.
+ * @param {string} label
+ * @param {string} description  what keys do
+ * @param {(x: number, y: number) => void} onplace  where it was pressed, as shares of width and height
+ * @param {(right: number, down: number) => void} onstep  an arrow key
+ * @returns {HTMLCanvasElement}
+ */
+export function surface(label, description, onplace, onstep) {
+  /** @type {Record<string, [number, number]>} */
+  const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+  const canvas = make("canvas", {
+    className: "surface", tabIndex: 0, role: "application", "aria-label": label, "aria-description": description,
+    onclick(/** @type {MouseEvent} */ {offsetX, offsetY}) {
+      onplace(Math.max(0, offsetX) / (canvas.clientWidth + 1), Math.max(0, offsetY) / (canvas.clientHeight + 1)); // 1: its border
+    },
+    onkeydown(/** @type {KeyboardEvent} */ event) {
+      const step = steps[event.key];
+      if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      onstep(...step);
+    },
+  });
+  return canvas;
+}
+
+/**
+ * Paint maps side by side, a square of several pixels for each value, with a gap of one value between maps.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{shape: number[], data: ArrayLike<number>}} maps  (C, H, W)
+ * @param {number} zoom
+ * @param {((value: number) => Color)=} color  none: the maps are one color image (3, H, W), from 0 to 255
+ * @param {number} across  how many in a row
+ */
+export function enlarge(canvas, {shape: [channels, height, width], data}, zoom, color, across = 1) {
+  const count = color ? channels : 1, wide = (width + 1) * zoom, high = (height + 1) * zoom, values = Array.from(data);
+  Object.assign(canvas, {width: across * wide - zoom, height: Math.ceil(count / across) * high - zoom});
+  const context = pen(canvas);
+  Object.assign(context, {imageSmoothingEnabled: false, fillStyle: "#bbb"});
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  for (let c = 0; c < count; c++) {
+    if (color) paint(small, values.slice(c * height * width, (c + 1) * height * width), width, color);
+    else paintColors(small, values, width);
+    context.drawImage(small, c % across * wide, Math.floor(c / across) * high, width * zoom, height * zoom);
+  }
+}
+
+/**
+ * Mark a rectangle, with a light around it, so that it is seen on everything.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[]} box  x, y, width and height in values
+ * @param {number} zoom
+ */
+export function mark(canvas, box, zoom) {
+  const context = pen(canvas), [x, y, width, height] = box.map(value => value * zoom);
+  Object.assign(context, {strokeStyle: INK, lineWidth: 3, shadowColor: "#fff", shadowBlur: 4});
+  context.strokeRect(x, y, width, height);
+}

@@ -1,0 +1,148 @@
+// @ts-check
+// The chapter's network, one layer on another: what each puts out, what a value is made of, and which pixels reach it.
+
+import {conv2d, maxPool, relu} from "../core/layers.js";
+
+/**
+ * @typedef {import("../core/layers.js").Weights} Weights
+ * @typedef {import("../core/layers.js").Maps} Maps
+ * @typedef {{size: number, stride: number, padding: number, weight?: Weights, bias?: Weights, hasRelu?: boolean}} Layer
+ *     a convolution if it has weights, else max pooling
+ * @typedef {Maps & {sums: Float32Array}} Output  values, and what they were before the ReLU
+ * @typedef {{channel: number, row: number, column: number}} Place  of a value in its layer
+ */
+
+/**
+ * The layers of `layered_cnn`. Each normalization has become part of the convolution before it; the average with the
+ * linear layer is a convolution too, as large as the map, whose weights are the same at all places.
+ * @param {Record<string, Weights>} tensors  the network's state
+ * @param {number} side  of the images
+ * @returns {Layer[]}
+ */
+export function network(tensors, side) {
+  /** @type {Layer[]} */
+  const layers = [];
+  for (let k = 1; tensors[`conv${k}.weight`]; k++) {
+    const {shape, data} = tensors[`conv${k}.weight`], size = shape[3], each = data.length / shape[0];
+    const [factor, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
+      .map(name => tensors[`norm${k}.${name}`].data);
+    const scale = Float64Array.from(factor, (value, o) => value / Math.sqrt(variance[o] + 1e-5));
+    if (k > 1) {
+      layers.push({size: 2, stride: 2, padding: 0});
+      side >>= 1;
+    }
+    layers.push({
+      size, stride: 1, padding: size >> 1, hasRelu: true,
+      weight: {shape, data: Float64Array.from(data, (value, at) => value * scale[Math.floor(at / each)])},
+      bias: {shape: [shape[0]], data: Float64Array.from(shift, (value, o) => value - mean[o] * scale[o])},
+    });
+  }
+  const {shape, data} = tensors["linear.weight"], area = side * side;
+  const spread = Float64Array.from({length: data.length * area}, (_, at) => data[Math.floor(at / area)] / area);
+  layers.push({size: side, stride: 1, padding: 0, weight: {shape: [...shape, side, side], data: spread}, bias: tensors["linear.bias"]});
+  return layers;
+}
+
+/**
+ * What a layer puts out, behind its ReLU.
+ * @param {Layer} layer
+ * @param {Maps} below
+ * @returns {Output}
+ */
+export function next({size, stride, padding, weight, bias, hasRelu}, below) {
+  if (!weight) {
+    const maps = maxPool(below, size, stride);
+    return {...maps, sums: maps.data};
+  }
+  const {shape, data} = conv2d(below, weight, bias, {stride, padding});
+  return {shape, data: hasRelu ? relu(data) : data, sums: data};
+}
+
+/**
+ * What a value reads in each map of the layer below, row by row: the places' indices in a map; -1 in the padding.
+ * @param {Layer} layer
+ * @param {Maps} below
+ * @param {{row: number, column: number}} place
+ */
+export function window({size, stride, padding}, {shape: [, height, width]}, place) {
+  return Array.from({length: size * size}, (_, k) => {
+    const row = place.row * stride + Math.floor(k / size) - padding, column = place.column * stride + k % size - padding;
+    return row < 0 || column < 0 || row >= height || column >= width ? -1 : row * width + column;
+  });
+}
+
+/**
+ * What a value reads in one channel below, zeros in the padding, and the weights; no weights in a pooling.
+ * @param {Layer} layer
+ * @param {Maps} below
+ * @param {Place} place
+ * @param {number} channel  below
+ */
+export function factors(layer, {shape, data}, place, channel) {
+  const values = window(layer, {shape, data}, place).map(at => at < 0 ? 0 : data[channel * shape[1] * shape[2] + at]);
+  const first = (place.channel * shape[0] + channel) * values.length;
+  return {values, weights: layer.weight ? values.map((_, k) => layer.weight.data[first + k]) : []};
+}
+
+/**
+ * What each channel of the layer below adds to a value, before the ReLU, and what is added at last; nothing below a
+ * pooling.
+ * @param {Layer} layer
+ * @param {Maps} below
+ * @param {Place} place
+ * @returns {{parts: number[], bias: number}}
+ */
+export function sum(layer, below, place) {
+  const parts = Array.from({length: layer.weight ? below.shape[0] : 0}, (_, channel) => {
+    const {values, weights} = factors(layer, below, place, channel);
+    return values.reduce((total, value, k) => total + value * weights[k], 0);
+  });
+  return {parts, bias: layer.bias?.data[place.channel] ?? 0};
+}
+
+/**
+ * The gradient of a value before its ReLU with respect to every number of the image: (3, H, W).
+ * @param {Layer[]} layers
+ * @param {Output[]} outputs
+ * @param {number} level  of the value, 1 for the first layer
+ * @param {Place} place
+ */
+export function gradient(layers, outputs, level, place) {
+  const [, height, width] = outputs[level].shape;
+  let slopes = new Float64Array(outputs[level].data.length);
+  slopes[(place.channel * height + place.row) * width + place.column] = 1;
+  for (let k = level; k > 0; k--) {
+    const layer = layers[k - 1], below = outputs[k - 1], [, rows, columns] = outputs[k].shape;
+    const [channels, h, w] = below.shape, sent = new Float64Array(below.data.length), weights = layer.weight?.data;
+    slopes.forEach((slope, from) => {
+      if (!slope || (k < level && layer.hasRelu && outputs[k].sums[from] <= 0)) return; // the ReLU lets nothing pass
+      const filter = Math.floor(from / (rows * columns)), row = Math.floor(from / columns) % rows;
+      const places = window(layer, below, {row, column: from % columns}), count = places.length;
+      if (!weights) { // the maximum passes on one value, the first of several
+        const map = below.data.subarray(filter * h * w), best = places.reduce((so, at) => map[at] > map[so] ? at : so);
+        sent[filter * h * w + best] += slope;
+        return;
+      }
+      for (let c = 0, at = filter * channels * count; c < channels; c++) {
+        for (let n = 0; n < count; n++, at++) if (places[n] >= 0) sent[c * h * w + places[n]] += slope * weights[at];
+      }
+    });
+    slopes = sent;
+  }
+  return slopes;
+}
+
+/**
+ * The receptive field along one axis: side and step in pixels, and the first pixel that value 0 sees.
+ * @param {Layer[]} layers
+ * @param {number} level
+ */
+export function field(layers, level) {
+  let size = 1, step = 1, start = 0;
+  for (const layer of layers.slice(0, level)) {
+    size += (layer.size - 1) * step;
+    start -= layer.padding * step;
+    step *= layer.stride;
+  }
+  return {size, step, start};
+}
