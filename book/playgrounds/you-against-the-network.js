@@ -21,6 +21,10 @@ class YouAgainstTheNetwork extends Playground {
   open = true;
   /** When the time of the present photograph is over. */
   deadline = Infinity;
+  /** Who takes what for what. @type {{you: ReturnType<typeof table>, network: ReturnType<typeof table>} | undefined} */
+  tables;
+  /** @type {string[]} */
+  names = [];
 
   /** @param {import("./core/playground.js").File} file */
   async start({tensors}) {
@@ -34,7 +38,8 @@ class YouAgainstTheNetwork extends Playground {
     this.go = button("Next photograph", () => this.next());
     this.time = make("progress", {max: SECONDS, "aria-label": "Time that is left"});
     this.sides = {you: side("You"), network: side("The network")};
-    this.tables = {you: table("You", this.names), network: table("The network", this.names)};
+    this.confusions = make("details", {className: "confusions", ontoggle: () => this.refresh()},
+      make("summary", {}, "Who takes what for what"));
     this.stage.addEventListener("keydown", event => this.key(event));
     this.stage.replaceChildren(
       make("div", {className: "asked"}, this.photograph.element, this.time, this.go),
@@ -42,8 +47,7 @@ class YouAgainstTheNetwork extends Playground {
       this.last.element,
       make("div", {className: "scores"}, this.sides.you.element, this.sides.network.element),
       controls(this.clock.element, button("Other photographs", () => this.begin({seed: 1 + Math.floor(999 * Math.random())}))),
-      make("details", {className: "confusions"}, make("summary", {}, "Who takes what for what"),
-        make("div", {className: "tables"}, this.tables.you.element, this.tables.network.element)),
+      this.confusions,
     );
     setInterval(() => this.tick(), TICK);
   }
@@ -144,6 +148,15 @@ class YouAgainstTheNetwork extends Playground {
     }
     this.sides.you.show(you, done);
     this.sides.network.show(network, done);
+    if (this.confusions.open) this.showTables(labels, theirs);
+  }
+
+  /** The two tables have many cells, and are made when somebody wants to see them. @param {number[]} labels  @param {number[]} theirs */
+  showTables(labels, theirs) {
+    if (!this.tables) {
+      this.tables = {you: table("You", this.names), network: table("The network", this.names)};
+      this.confusions.append(make("div", {className: "tables"}, this.tables.you.element, this.tables.network.element));
+    }
     this.tables.you.show(confusion(this.answers, labels, CLASSES));
     this.tables.network.show(confusion(theirs, labels, CLASSES));
   }

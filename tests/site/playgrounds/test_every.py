@@ -14,7 +14,7 @@ SOURCES = ROOT / "book" / "playgrounds"
 NAMES = sorted(path.stem for path in SOURCES.glob("*.js"))
 MOST_SCRIPT = 12_000  # bytes of a playground's modules, packed
 AT_ONCE = re.compile(r"""(?:from|import|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
-CONTROLS = "button, select, input, [tabindex='0']"
+CONTROLS = "button, select, input, summary, [tabindex='0']"
 
 
 def modules(script: Path) -> set[Path]:

@@ -34,6 +34,9 @@ def order(opened, count, seed=1):
 
 def rows(opened, which):
     """Return one of the tables of who takes what for what."""
+    if opened.element.locator("details").get_attribute("open") is None:
+        opened.element.get_by_text("Who takes what for what").click()
+        opened.element.locator("table").first.wait_for()
     cells = opened.element.locator("table").nth(which).locator("tbody td").all_text_contents()
     return np.array([int(cell or 0) for cell in cells]).reshape(10, 11)
 
@@ -96,7 +99,6 @@ def test_by_keyboard_both_are_counted_on_the_same_photographs(playground, saved,
         for side, answers in zip(scores, (yours, theirs), strict=True):
             assert f"{(answers == labels).sum()} of {count}" in side
         assert f"photograph {count + 1} of" in opened.element.inner_text()
-        opened.element.get_by_text("Who takes what for what").click()
         for which, answers in enumerate((yours, theirs)):
             expected = confusion_matrix(labels, answers, labels=range(10))
             np.testing.assert_array_equal(rows(opened, which)[:, :10], expected)
