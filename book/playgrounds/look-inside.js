@@ -86,7 +86,7 @@ class LookInside extends Playground {
         ask(side, pixels => this.bring(pixels), text => this.said(text));
       }), this.layer.element),
       figure(this.picture, "The value can see what lies in the square."),
-      figure(this.reach, "The gradient: the redder a pixel, the more the value depends on it."),
+      figure(this.reach, "The gradient: the redder a pixel, the more it moves the value."),
       make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click a value, or use arrow keys.")),
       controls("The answer:", ...this.answers),
       make("div", {className: "sum"}, this.total, this.bars, this.detail));
