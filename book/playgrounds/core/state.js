@@ -4,13 +4,13 @@
 /** @typedef {Record<string, string>} State */
 
 /**
- * The state of a playground that the address names; nothing where it names another place.
+ * The state of a playground that the address holds; null where it holds none, as when a link only leads to its place.
  * @param {string} name  of the playground
  * @returns {State | null}
  */
 export function stateInAddress(name) {
   const fragment = location.hash.slice(1);
-  if (fragment !== name && !fragment.startsWith(`${name}?`)) return null;
+  if (!fragment.startsWith(`${name}?`)) return null;
   return Object.fromEntries(new URLSearchParams(fragment.slice(name.length + 1)));
 }
 

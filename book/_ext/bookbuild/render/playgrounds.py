@@ -208,6 +208,6 @@ def copy_scripts(pages_folder: Path, target: Path) -> None:
 
 
 def served(path: Path) -> bytes:
-    """Return a script or the style sheet as it is served: without its comments, a script is a third smaller."""
+    """Return a script or the style sheet as it is served: without comments, a script is a third smaller."""
     text = path.read_text(encoding="utf-8")
     return (COMMENT.sub("", text) if path.suffix == ".js" else text).encode()
