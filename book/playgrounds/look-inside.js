@@ -73,7 +73,7 @@ class LookInside extends Playground {
 
     this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[Number(n)]));
     this.layer = choice("Layer", NAMES.slice(1).map(name => [name, name]), name => this.strongest(NAMES.indexOf(name)));
-    this.maps = surface("", "Arrow keys move from value to value.", (x, y) => {
+    this.maps = surface("", "Arrow keys move on.", (x, y) => {
       const {across, down, height, width} = this.grid;
       this.visit(along(x, across, width), along(y, down, height));
     }, (right, down) => this.visit(this.grid.x + right, this.grid.y + down));
