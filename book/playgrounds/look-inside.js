@@ -73,7 +73,7 @@ class LookInside extends Playground {
 
     this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[Number(n)]));
     this.layer = choice("Layer", NAMES.slice(1).map(name => [name, name]), name => this.strongest(NAMES.indexOf(name)));
-    this.maps = surface("", "Arrow keys move from value to value.", (x, y) => {
+    this.maps = surface("", "Arrow keys move on.", (x, y) => {
       const {across, down, height, width} = this.grid;
       this.visit(along(x, across, width), along(y, down, height));
     }, (right, down) => this.visit(this.grid.x + right, this.grid.y + down));
@@ -86,7 +86,7 @@ class LookInside extends Playground {
         ask(side, pixels => this.bring(pixels), text => this.said(text));
       }), this.layer.element),
       figure(this.picture, "The value can see what lies in the square."),
-      figure(this.reach, "The gradient: the redder a pixel, the more the value depends on it."),
+      figure(this.reach, "The gradient: the redder a pixel, the more it moves the value."),
       make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click a value, or use arrow keys.")),
       controls("The answer:", ...this.answers),
       make("div", {className: "sum"}, this.total, this.bars, this.detail));

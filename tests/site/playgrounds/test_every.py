@@ -18,7 +18,7 @@ CONTROLS = "button, select, input, summary, [tabindex='0']"
 
 
 def modules(script: Path) -> set[Path]:
-    """Return a script with all that it loads at once; what a button asks for later, by `import(…)`, is not in it."""
+    """Return a script with all that it loads at once, without what a button asks for by `import(…)`."""
     found, pending = set(), [script]
     while pending:
         path = pending.pop().resolve()
