@@ -29,7 +29,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks profile check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ list-changes: $(READY) ## say which pages the last commit changed, and which cha
 
 rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
 	$(BOOKBUILD) rehearse $(if $(UNTIDY),--untidy) $(NOTEBOOKS)
+
+profile: $(READY) ## execute a page, and say which cells take time and memory (PAGE=cnn/mnist-mlp)
+	$(if $(PAGE),$(BOOKBUILD) profile $(PAGE),$(error say PAGE=<a page, such as cnn/mnist-mlp>))
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" --path-output . --builder linkcheck

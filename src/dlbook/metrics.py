@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Images of which differences are taken at once.
+_PART = 1000
+
 
 def _require_scores(logits: Tensor, labels: Tensor) -> None:
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
@@ -123,4 +126,9 @@ def reconstruction_error(images: Tensor, reconstructions: Tensor) -> float:
             f"expected floating-point pixels, not {images.dtype} and {reconstructions.dtype}: "
             "differences of uint8 wrap around at 0"
         )
-    return (images - reconstructions).cpu().double().square().mean().item()
+    # A part at a time: of a whole training split, each step in one piece would hold half a gigabyte.
+    squares = torch.empty(images.shape, dtype=torch.float64)
+    parts = (tensor.split(_PART) for tensor in (squares, images, reconstructions))
+    for square, image, reconstruction in zip(*parts, strict=True):
+        square.copy_((image - reconstruction).cpu()).square_()
+    return squares.mean().item()

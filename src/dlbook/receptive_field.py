@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+# Images whose maps are held at once, for their gradients.
+_BATCH = 50
 # Layers whose output at a place depends on the input at that place alone, in evaluation mode.
 _POINTWISE = (nn.ReLU, nn.BatchNorm2d, nn.Identity, nn.Dropout, nn.Dropout2d, nn.GELU, nn.SiLU, nn.Tanh)
 
@@ -99,13 +101,17 @@ def influence(layers: Callable[[Tensor], Tensor], images: Tensor, row: int, colu
     Returns:
         (H, W), of the images' dtype, at least 0.
     """
-    images = images.detach().clone().requires_grad_()
-    outputs = layers(images)[:, :, row, column]
+    with torch.no_grad():
+        channels = layers(images[:1]).shape[1]
     # A plain sum over channels would cancel where two filters are each other's negative.
     generator = torch.Generator().manual_seed(0)
-    mix = torch.randn(outputs.shape, generator=generator).to(outputs)
-    (gradient,) = torch.autograd.grad((outputs * mix).sum(), images)
-    return gradient.square().mean(dim=(0, 1))
+    mixes = torch.randn((len(images), channels), generator=generator)
+    gradients = []
+    for part, mix in zip(images.detach().split(_BATCH), mixes.split(_BATCH), strict=True):
+        part = part.clone().requires_grad_()
+        outputs = layers(part)[:, :, row, column]
+        gradients += torch.autograd.grad((outputs * mix.to(outputs)).sum(), part)
+    return torch.cat(gradients).square().mean(dim=(0, 1))
 
 
 def support(influence: Tensor) -> tuple[range, range]:

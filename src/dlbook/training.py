@@ -197,8 +197,8 @@ def train_epoch(
 
 def _validate(model: nn.Module, feed: Feed, recipe: Recipe, history: History) -> None:
     """Note loss and score on the validation split."""
-    answers = zip(*_answers(model, feed.validation, feed.transform), strict=True)
-    images, output = (torch.cat(parts).float().cpu() for parts in answers)
+    answers = _answers(model, feed.validation, feed.transform)
+    images, output = _gathered(answers, len(feed.validation))
     labels = feed.validation.labels.cpu()
     loss = (recipe.validation_loss or recipe.loss)(output, images, labels).item()
     require_finite([loss], steps_before=len(history.step_losses) - 1)
@@ -221,7 +221,28 @@ def outputs(model: nn.Module, split: Split, transform: Transform) -> Tensor:
 
     Dropout is off and statistics are fixed. The model keeps the mode it was in.
     """
-    return torch.cat([output for _, output in _answers(model, split, transform)]).float().cpu()
+    alone = ((output,) for _, output in _answers(model, split, transform))
+    return _gathered(alone, len(split))[0]
+
+
+def _gathered(answers: Iterable[tuple[Tensor, ...]], count: int) -> list[Tensor]:
+    """Return tensors whole, float32 on the CPU, that come in batches.
+
+    They are written where they stay. A list of all batches, joined in the end, would hold all twice, and
+    its many small pieces would leave gaps in the process's memory that the system does not get back.
+
+    Args:
+        answers: for each batch, one or several tensors (B, …).
+        count: N, the sum of all B.
+    """
+    whole: list[Tensor] = []
+    start = 0
+    for parts in answers:
+        whole = whole or [torch.empty(count, *part.shape[1:]) for part in parts]
+        for target, part in zip(whole, parts, strict=True):
+            target[start : start + len(part)] = part.float()
+        start += len(parts[0])
+    return whole
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from pathlib import Path
 from bookbuild.book import Book, BookError
 from bookbuild.check import changes, notebooks, site
 from bookbuild.promises import PromiseError
-from bookbuild.run import exchange, liveness
+from bookbuild.run import exchange, liveness, profile
 from bookbuild.run.cache import ExecutionCache, locked
 from bookbuild.run.execute import execute
 
@@ -53,6 +53,10 @@ def _rehearse(book: Book, chosen: argparse.Namespace) -> int:
     return notebooks.rehearse_all(book, chosen.notebook, chosen.untidy)
 
 
+def _profile(book: Book, chosen: argparse.Namespace) -> int:
+    return profile.profile(book, chosen.page)
+
+
 def _changes(book: Book, chosen: argparse.Namespace) -> int:
     return changes.report(book)
 
@@ -78,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")
     rehearsing.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all of them")
     rehearsing.add_argument("--untidy", action="store_true", help="where packages have broken metadata")
+    profiling = command("profile", _profile, "execute a page, and say where its time and memory go")
+    profiling.add_argument("page", help="such as cnn/mnist-mlp")
     command("changes", _changes, "say which pages the last commit changed, and which were executed anew")
     return top
 

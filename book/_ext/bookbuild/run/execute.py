@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import joblib
 import psutil
@@ -55,9 +56,17 @@ def worker_count(device: str, jobs: int) -> int:
     return max(1, min(cores(), fitting, jobs)) if device == "cpu" else 1
 
 
+def threads() -> int | None:
+    """Return how many threads a page gets; None leaves that to the libraries."""
+    return 1 if device_kind() == "cpu" else None
+
+
 def cores() -> int:
     """Return how many cores this process may use; a container's quota counts."""
     return joblib.cpu_count()
+
+
+Run = TypeVar("Run", bound=PageRun)
 
 
 class Executor:
@@ -166,8 +175,8 @@ class Executor:
                 while waiting or running:
                     for docname in self._ready(waiting, running.values())[: workers - len(running)]:
                         waiting.remove(docname)
-                        run = self._prepare(docname, Path(scratch) / docname)
-                        running[pool.submit(run.execute, 1 if device_kind() == "cpu" else None)] = run
+                        run = self._prepare(docname, Path(scratch) / docname, PageRun)
+                        running[pool.submit(run.execute, threads())] = run
                     if not running:  # what they need has failed
                         self.failures += [self._unexecuted(docname) for docname in waiting]
                         return
@@ -187,7 +196,25 @@ class Executor:
         needed = ", ".join(sorted(self.keys.needs(docname)))
         return Failure(docname, "the first cell", f"it loads files of {needed}, which were not executed")
 
-    def _prepare(self, docname: str, folder: Path) -> PageRun:
+    def prepare(self, docname: str, folder: Path, kind: type[Run]) -> Run:
+        """Return a run of a page for itself, which leaves nothing in the cache.
+
+        Args:
+            docname: of the page.
+            folder: as for `PageRun`.
+            kind: which of these to return.
+
+        Raises:
+            BookError: it loads files of a page that was not executed.
+        """
+        self._fetch_missing([docname])
+        needed = [name for name in self.keys.order() if name in self.keys.needs(docname)]
+        missing = [name for name in needed if not self._recall(name)]
+        if missing:
+            raise BookError(f"{docname} loads files of {', '.join(missing)}: run `make book` first")
+        return self._prepare(docname, folder, kind)
+
+    def _prepare(self, docname: str, folder: Path, kind: type[Run]) -> Run:
         page = self.book.pages[docname]
         loads = {}
         for needed in self.keys.needs(docname):
@@ -195,7 +222,7 @@ class Executor:
             files = outputs.record.files if outputs else {}
             kept = outputs.files if outputs else Path()
             loads[needed] = {name: (str(kept / saved.file), saved.sha256) for name, saved in files.items()}
-        return PageRun(page, self.keys.notebook(docname), folder, loads)
+        return kind(page, self.keys.notebook(docname), folder, loads)
 
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
         """Keep what a page left behind, unless it failed or the world changed under it."""
