@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Milliseconds that a page or an element is waited for before a test fails: far from any real machine.
+PATIENCE = 180_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -53,6 +55,7 @@ def open_page(
     size = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme, **settings)  # type: ignore[arg-type]
     context.route(lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.abort())
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

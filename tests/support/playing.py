@@ -21,7 +21,7 @@ import pytest
 from bookbuild.book import Book
 from bookbuild.check.site import Site
 from bookbuild.render.playgrounds import Playground, copy_scripts
-from browsing import open_page, served
+from browsing import PATIENCE, open_page, served
 from playwright.sync_api import Browser, Locator, Page, Request
 
 # What the site's pages are served under, and nothing is loosened for a playground.
@@ -32,8 +32,6 @@ POLICY = (
 ROOT = Path(__file__).parents[2]
 # Milliseconds that a usual laptop of 2024 takes for the sums of `Opened.pace`.
 LAPTOP = 4.0
-# The longest that a call of a script, or a playground's loading, is waited for; no test measures by it.
-PATIENCE = 30_000
 
 
 @dataclass
@@ -72,7 +70,7 @@ class Opened:
     def start(self) -> "Opened":
         """Bring the playground into view, and wait until it runs."""
         self.element.scroll_into_view_if_needed()
-        self.page.wait_for_selector(f"{self.about.name}.running", timeout=PATIENCE)
+        self.page.wait_for_selector(f"{self.about.name}.running")
         return self
 
     def slow_down(self, times: float) -> None:
