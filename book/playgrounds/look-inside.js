@@ -32,12 +32,11 @@ const scale = values => signed(largest(values.map(Math.abs)));
 
 /**
  * A square of numbers, each on the color that it has in a map.
- * @param {string} label
  * @param {number[]} numbers
  * @param {((k: number) => void)=} onclick
  */
-function table(label, numbers, onclick) {
-  const color = scale(numbers), element = make("div", {className: "numbers", role: "group", "aria-label": label}, ...numbers.map((value, k) => {
+function table(numbers, onclick) {
+  const color = scale(numbers), element = make("div", {className: "numbers"}, ...numbers.map((value, k) => {
     const shade = color(value).map(Math.round), cell = onclick ? button(short(value), () => onclick(k)) : make("span", {}, short(value));
     cell.style.background = `rgb(${shade})`;
     cell.style.color = shade[1] < 110 ? "#fff" : "#000"; // the stronger a color here, the less green is in it
@@ -48,13 +47,16 @@ function table(label, numbers, onclick) {
 }
 
 class LookInside extends Playground {
-  level = LAST;
-  place = {channel: 0, row: 0, column: 0};
+  /** What is looked at: the number of a layer, 1 for the first. @type {number} */
+  level;
+  /** @type {import("./look-inside/network.js").Place} */
+  place;
   /** What each channel below adds to the value; no channels below a pooling. @type {number[]} */
-  parts = [];
-  bias = 0;
-  /** The channel below that is shown. */
-  picked = 0;
+  parts;
+  /** @type {number} */
+  bias;
+  /** The channel below that is shown. @type {number} */
+  picked;
   picture = make("canvas", {role: "img"});
   reach = make("canvas", {role: "img"});
   total = make("p");
@@ -71,13 +73,13 @@ class LookInside extends Playground {
     const titles = lines(tensors.titles);
     this.photographs = titles.map((_, n) => data.subarray(n * size, (n + 1) * size));
 
-    this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[Number(n)]));
+    this.photo = menu("Photograph", titles.map((title, n) => [`${n}`, title]), n => this.bring(this.photographs[+n]));
     this.layer = choice("Layer", NAMES.slice(1).map(name => [name, name]), name => this.strongest(NAMES.indexOf(name)));
-    this.maps = surface("", "Arrow keys move on.", (x, y) => {
+    this.maps = surface("", (x, y) => {
       const {across, down, height, width} = this.grid;
       this.visit(along(x, across, width), along(y, down, height));
     }, (right, down) => this.visit(this.grid.x + right, this.grid.y + down));
-    this.bars = surface("What each channel adds", "Arrow keys choose one.",
+    this.bars = surface("What each channel adds",
       x => this.pick(Math.floor(x * this.parts.length)), right => this.pick(this.picked + right));
     this.answers = this.classes.map((_, channel) => button("", () => this.go(ANSWER, channel)));
     this.stage.append(
@@ -116,7 +118,7 @@ class LookInside extends Playground {
       return (value / 255 - mean.data[color]) / std.data[color];
     });
     this.pixels = pixels;
-    enlarge(this.picture, {shape: [3, side, side], data: pixels}, ZOOM);
+    this.refresh();
     return new Promise(async done => {
       /** @type {Output[]} */
       const outputs = [{shape: [3, side, side], data, sums: data}];
@@ -217,18 +219,18 @@ class LookInside extends Playground {
 
   draw() {
     if (!this.strength) return;
-    const {side, pixels, strength, box} = this, {level, across, x, y, width, height} = this.grid, whole = this.level > LAST;
+    const {side, pixels, strength, box} = this, area = side * side, shape = [1, side, side], {level, across, x, y, width, height} = this.grid, whole = this.level > LAST;
     const zoom = Math.floor(WIDE / across / (width + 1)), maps = this.outputs[level];
     this.layer.value = NAMES[this.level];
-    enlarge(this.picture, {shape: [3, side, side], data: pixels}, ZOOM);
-    enlarge(this.reach, {shape: [1, side, side], data: strength}, ZOOM, scale(strength));
+    enlarge(this.picture, {shape, data: pixels}, ZOOM, (red, k) => [red, pixels[area + k], pixels[2 * area + k]]);
+    enlarge(this.reach, {shape, data: strength}, ZOOM, scale(strength));
     mark(this.picture, box, ZOOM);
     mark(this.reach, box, ZOOM);
     enlarge(this.maps, maps, zoom, signed(largest(maps.data)), across);
-    mark(this.maps, [x + Math.floor(x / width), y + Math.floor(y / height), whole ? width : 1, whole ? height : 1], zoom);
+    mark(this.maps, [x + Math.floor(x / width), y + Math.floor(y / height), ...whole ? [width, height] : [1, 1]], zoom);
     softmax(this.outputs[ANSWER].data).forEach((share, k) => {
       this.answers[k].textContent = `${this.classes[k]} ${Math.round(100 * share)}%`;
-      this.answers[k].setAttribute("aria-pressed", `${this.level === ANSWER && this.place.channel === k}`);
+      this.answers[k].setAttribute("aria-pressed", `${whole && this.place.channel === k}`);
     });
     this.drawSum();
   }
@@ -246,8 +248,8 @@ class LookInside extends Playground {
     });
     this.total.textContent = !n ? "The largest of four is passed on."
       : `The ${n} channels of ${NAMES[level - 1]} add ${short(together)}, and the bias ${short(bias)}: ${short(together + bias)}.`
-        + (level === ANSWER ? "" : together + bias > 0 ? " The ReLU lets it pass." : " The ReLU makes 0 of it.");
-    const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = layer.size < 6;
+        + (level > LAST ? "" : together + bias > 0 ? " The ReLU lets it pass." : " The ReLU makes 0 of it.");
+    const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
     const descend = (/** @type {number} */ k) => {
       const at = window(layer, below, place)[k], width = below.shape[2];
       if (at >= 0) this.go(level - 1, picked, Math.floor(at / width), at % width);
@@ -255,8 +257,8 @@ class LookInside extends Playground {
     this.detail.replaceChildren(
       make("p", {}, (n ? `${level > 1 ? `Channel ${picked}` : COLORS[picked]} adds ${short(parts[picked])}${isSmall ? ", values × weights = products" : `: the mean of its map times ${short(weights[0] * weights.length)}`}. ` : "")
         + (level > 1 ? "Click a value to go to it." : "")),
-      table("Values", values, level > 1 ? descend : undefined),
-      ...n && isSmall ? ["×", table("Weights", weights), "=", table("Products", all)] : []);
+      table(values, level > 1 ? descend : undefined),
+      ...n && isSmall ? ["×", table(weights), "=", table(all)] : []);
   }
 }
 

@@ -42,7 +42,7 @@ class SlideFilter extends Playground {
       [name, slider(name, {min, max, step: 1}, () => { this.center(); this.changed(); })]));
     this.formula = make("p", {className: "formula"});
     this.input = make("canvas", {role: "img", "aria-label": "The photograph, its rim of zeros, and the pixels that the marked value reads"});
-    this.output = surface("The map that comes out", "Arrow keys move the marked value.",
+    this.output = surface("The map that comes out",
       (x, y) => this.go(Math.floor(y * this.sizes.out), Math.floor(x * this.sizes.out)),
       (right, down) => this.go(this.row + down, this.column + right));
     this.below = make("figcaption");

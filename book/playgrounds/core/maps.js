@@ -1,9 +1,7 @@
 // @ts-check
 // Maps as large squares: a reader points at a value, or moves by keys; a mark shows where.
 
-import {make, paint, paintColors, pen} from "./elements.js";
-
-/** @typedef {import("./elements.js").Color} Color */
+import {make, pen} from "./elements.js";
 
 export const INK = "#D55E00";
 const small = document.createElement("canvas");
@@ -14,16 +12,15 @@ export const short = value => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).r
 /**
  * A canvas whose values a reader can point at.
  * @param {string} label
- * @param {string} description  what keys do
  * @param {(x: number, y: number) => void} onplace  where it was pressed, as shares of width and height
  * @param {(right: number, down: number) => void} onstep  an arrow key
  * @returns {HTMLCanvasElement}
  */
-export function surface(label, description, onplace, onstep) {
+export function surface(label, onplace, onstep) {
   /** @type {Record<string, [number, number]>} */
   const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
   const canvas = make("canvas", {
-    className: "surface", tabIndex: 0, role: "application", "aria-label": label, "aria-description": description,
+    className: "surface", tabIndex: 0, role: "application", "aria-label": label, "aria-description": "Arrow keys move the mark.",
     onclick(/** @type {MouseEvent} */ {offsetX, offsetY}) {
       onplace(Math.max(0, offsetX) / (canvas.clientWidth + 1), Math.max(0, offsetY) / (canvas.clientHeight + 1)); // 1: its border
     },
@@ -42,20 +39,24 @@ export function surface(label, description, onplace, onstep) {
  * @param {HTMLCanvasElement} canvas
  * @param {{shape: number[], data: ArrayLike<number>}} maps  (C, H, W)
  * @param {number} zoom
- * @param {((value: number) => Color)=} color  none: the maps are one color image (3, H, W), from 0 to 255
+ * @param {(value: number, index: number) => ArrayLike<number>} color  red, green and blue, from 0 to 255
  * @param {number} across  how many in a row
  */
 export function enlarge(canvas, {shape: [channels, height, width], data}, zoom, color, across = 1) {
-  const count = color ? channels : 1, wide = (width + 1) * zoom, high = (height + 1) * zoom, values = Array.from(data);
-  Object.assign(canvas, {width: across * wide - zoom, height: Math.ceil(count / across) * high - zoom});
-  const context = pen(canvas);
-  Object.assign(context, {imageSmoothingEnabled: false, fillStyle: "#bbb"});
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  for (let c = 0; c < count; c++) {
-    if (color) paint(small, values.slice(c * height * width, (c + 1) * height * width), width, color);
-    else paintColors(small, values, width);
-    context.drawImage(small, c % across * wide, Math.floor(c / across) * high, width * zoom, height * zoom);
+  const high = height + 1, wide = width + 1;
+  Object.assign(small, {width: across * wide - 1, height: Math.ceil(channels / across) * high - 1});
+  const image = new ImageData(small.width, small.height);
+  for (let k = 0; k < channels * height * width; k++) {
+    const row = Math.floor(k / width), map = Math.floor(row / height);
+    const at = 4 * ((Math.floor(map / across) * high + row % height) * small.width + map % across * wide + k % width);
+    image.data.set(color(data[k], k), at);
+    image.data[at + 3] = 255; // where no map is, it stays transparent
   }
+  pen(small).putImageData(image, 0, 0);
+  Object.assign(canvas, {width: small.width * zoom, height: small.height * zoom});
+  const context = pen(canvas);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
 }
 
 /**

@@ -34,7 +34,7 @@ export function network(tensors, side) {
     layers.push({
       size, stride: 1, padding: size >> 1, hasRelu: true,
       weight: {shape, data: Float64Array.from(data, (value, at) => value * scale[Math.floor(at / each)])},
-      bias: {shape: [shape[0]], data: Float64Array.from(shift, (value, o) => value - mean[o] * scale[o])},
+      bias: {shape, data: Float64Array.from(shift, (value, o) => value - mean[o] * scale[o])},
     });
   }
   const {shape, data} = tensors["linear.weight"], area = side * side;
@@ -50,11 +50,7 @@ export function network(tensors, side) {
  * @returns {Output}
  */
 export function next({size, stride, padding, weight, bias, hasRelu}, below) {
-  if (!weight) {
-    const maps = maxPool(below, size, stride);
-    return {...maps, sums: maps.data};
-  }
-  const {shape, data} = conv2d(below, weight, bias, {stride, padding});
+  const {shape, data} = weight ? conv2d(below, weight, bias, {stride, padding}) : maxPool(below, size, stride);
   return {shape, data: hasRelu ? relu(data) : data, sums: data};
 }
 
@@ -65,10 +61,13 @@ export function next({size, stride, padding, weight, bias, hasRelu}, below) {
  * @param {{row: number, column: number}} place
  */
 export function window({size, stride, padding}, {shape: [, height, width]}, place) {
-  return Array.from({length: size * size}, (_, k) => {
-    const row = place.row * stride + Math.floor(k / size) - padding, column = place.column * stride + k % size - padding;
-    return row < 0 || column < 0 || row >= height || column >= width ? -1 : row * width + column;
-  });
+  const top = place.row * stride - padding, left = place.column * stride - padding, places = [];
+  for (let row = top; row < top + size; row++) {
+    for (let column = left; column < left + size; column++) {
+      places.push(row < 0 || column < 0 || row >= height || column >= width ? -1 : row * width + column);
+    }
+  }
+  return places;
 }
 
 /**
