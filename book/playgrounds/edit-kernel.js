@@ -40,7 +40,7 @@ class EditKernel extends Playground {
   waves = picture("The frequency response", "How much passes of slow waves (middle) and of fast ones (rim).");
   weights = Array.from({length: 9}, (_, k) => make("input", {type: "number", step: "any", "aria-label": `weight ${k + 1}`,
     oninput: () => this.weigh(k), onchange: () => this.done()}));
-  chooser = make("input", {type: "file", accept: "image/*", hidden: true,
+  chooser = make("input", {type: "file", accept: "image/*", hidden: true, "aria-label": "Your picture",
     onchange: () => this.open(this.chooser.files[0]), oncancel: () => this.choose(FIRST.photo)});
   camera = button("Camera", () => this.toggleCamera(), {"aria-pressed": "false"});
   relu = checkbox("ReLU: below 0 becomes 0", () => this.done());
