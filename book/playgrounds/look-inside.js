@@ -88,8 +88,8 @@ class LookInside extends Playground {
         ask(side, pixels => this.bring(pixels), text => this.said(text));
       }), this.layer.element),
       figure(this.picture, "The value can see what lies in the square."),
-      figure(this.reach, "The gradient: the redder a pixel, the more it moves the value."),
-      make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click a value, or use arrow keys.")),
+      figure(this.reach, "The gradient: the redder, the more a pixel matters."),
+      make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click, or use arrow keys.")),
       controls("The answer:", ...this.answers),
       make("div", {className: "sum"}, this.total, this.bars, this.detail));
   }
@@ -100,7 +100,7 @@ class LookInside extends Playground {
       Math.min(end - 1, Math.max(0, Math.floor(Number(state[name] ?? first)) || 0));
     const photo = whole("photo", this.photographs.length);
     this.photo.value = `${photo}`;
-    await this.take(this.photographs[photo]);
+    if (!await this.take(this.photographs[photo])) return;
     const level = whole("layer", ANSWER + 1, LAST) || LAST, [channels, height, width] = this.outputs[level].shape;
     /** @type {[number, number, number]} */
     const place = "channel" in state ? [whole("channel", channels), whole("row", height), whole("column", width)] : this.peak(level);
@@ -108,34 +108,30 @@ class LookInside extends Playground {
   }
 
   /**
-   * Show pixels, and run the network on them, in slices. The promise is kept unless others come meanwhile.
+   * Show pixels, and run the network on them, in slices; false if others come meanwhile.
    * @param {ArrayLike<number>} pixels  (3, side, side), from 0 to 255
-   * @returns {Promise<void>}
    */
-  take(pixels) {
+  async take(pixels) {
     const {side, file: {tensors: {mean, std}}} = this, data = Float32Array.from(pixels, (value, k) => {
       const color = Math.floor(k / (side * side));
       return (value / 255 - mean.data[color]) / std.data[color];
     });
     this.pixels = pixels;
     this.refresh();
-    return new Promise(async done => {
-      /** @type {Output[]} */
-      const outputs = [{shape: [3, side, side], data, sums: data}];
-      for (const layer of this.layers) {
-        await breathe();
-        if (this.pixels !== pixels) return;
-        outputs.push(next(layer, outputs[outputs.length - 1]));
-      }
-      this.outputs = outputs;
-      done();
-    });
+    /** @type {Output[]} */
+    const outputs = [{shape: [3, side, side], data, sums: data}];
+    for (const layer of this.layers) {
+      await breathe();
+      if (this.pixels !== pixels) return false;
+      outputs.push(next(layer, outputs[outputs.length - 1]));
+    }
+    this.outputs = outputs;
+    return true;
   }
 
   /** @param {ArrayLike<number>} pixels */
   async bring(pixels) {
-    await this.take(pixels);
-    this.strongest(this.level);
+    if (await this.take(pixels)) this.strongest(this.level);
   }
 
   /**
@@ -158,30 +154,35 @@ class LookInside extends Playground {
    * @param {number} level
    * @param {number} channel
    */
-  go(level, channel, row = 0, column = 0) {
-    this.look(level, channel, row, column);
+  async go(level, channel, row = 0, column = 0) {
+    if (!await this.look(level, channel, row, column)) return;
     this.said(this.words);
     const photo = this.photographs.indexOf(/** @type {any} */ (this.pixels));
     this.saveState({...photo > 0 && {photo}, layer: level, ...this.place});
   }
 
   /**
+   * Show a value with its sum, and then its gradient; false if another value is looked at meanwhile.
    * @param {number} level
    * @param {number} channel
    * @param {number} row
    * @param {number} column
    */
-  look(level, channel, row, column) {
+  async look(level, channel, row, column) {
     const {layers, outputs, side} = this, area = side * side, place = {channel, row, column};
     Object.assign(this, {level, place, ...sum(layers[level - 1], outputs[level - 1], place)});
     this.picked = this.parts.length ? likeliest(this.parts.map(Math.abs)) : channel;
-    const slopes = gradient(layers, outputs, level, place);
-    // Over the three colors, the length of the gradient.
-    this.strength = Array.from({length: area}, (_, k) => Math.hypot(slopes[k], slopes[area + k], slopes[2 * area + k]));
     const {size, step, start} = field(layers, level);
     const [x, y] = [column, row].map(at => [Math.max(0, start + at * step), Math.min(side, start + at * step + size)]);
     this.box = [x[0], y[0], x[1] - x[0], y[1] - y[0]]; // what of the field lies on the photograph
     this.refresh();
+    await breathe();
+    if (this.place !== place) return false;
+    const slopes = gradient(layers, outputs, level, place);
+    // Over the three colors, the length of the gradient.
+    this.strength = Array.from({length: area}, (_, k) => Math.hypot(slopes[k], slopes[area + k], slopes[2 * area + k]));
+    this.refresh();
+    return true;
   }
 
   /** @param {number} channel */

@@ -70,8 +70,16 @@ def module(found, path):
 
 def ready(found):
     """Wait until the network has run."""
-    found.element.locator(".numbers").first.wait_for()
+    found.wait_for("document.querySelector('look-inside').strength")
+    found.page.wait_for_timeout(100)
     return found
+
+
+def said(found, beginning):
+    """Wait until it has said something that begins so."""
+    found.wait_for(
+        f"document.querySelector('look-inside .foot [role=status]').innerText.startsWith({beginning!r})"
+    )
 
 
 def test_values_sums_and_gradients_are_those_of_torch(playground, network, images):
@@ -125,13 +133,13 @@ def test_a_click_and_keys_choose_a_value_and_the_address_keeps_it(playground):
         maps = found.element.get_by_label("All maps of the layer")
         box = maps.bounding_box()
         maps.click(position={"x": box["width"] * (17 * 2 + 4.5) / 135, "y": box["height"] * 3.5 / 67})
-        assert found.status.startswith("In stage 2, channel 2, row 3, column 4:")
+        said(found, "In stage 2, channel 2, row 3, column 4:")
         for key in ("ArrowRight", "ArrowDown", "ArrowDown"):
             found.page.keyboard.press(key)
-        assert found.status.startswith("In stage 2, channel 2, row 5, column 5:")
+        said(found, "In stage 2, channel 2, row 5, column 5:")
         for _ in range(11):
             found.page.keyboard.press("ArrowRight")
-        assert found.status.startswith("In stage 2, channel 3, row 5, column 0:")
+        said(found, "In stage 2, channel 3, row 5, column 0:")
         found.page.wait_for_timeout(600)
         fragment = found.page.url.partition("#")[2]
         status = found.status
@@ -146,7 +154,7 @@ def test_a_value_can_be_followed_down_to_the_pixels_and_its_sum_is_shown(playgro
         ready(found)
         for level in ("pool 2", "stage 2", "pool 1", "stage 1"):
             found.element.locator(".numbers button").nth(4 if "pool" in level else 0).click()
-            assert f"In {level}," in found.status
+            said(found, f"In {level},")
         value = float(found.status.partition(": ")[2].partition(". ")[0].replace("−", "-"))
         total = found.element.locator(".sum > p").inner_text()
         shown = float(total.partition(": ")[2].partition(". ")[0].replace("−", "-"))
@@ -162,7 +170,7 @@ def test_a_value_can_be_followed_down_to_the_pixels_and_its_sum_is_shown(playgro
         assert found.element.locator(".detail p").inner_text().startswith("Green adds")
         assert first.partition(" ")[0] in ("Red", "Green", "Blue")
         found.element.get_by_role("button", name="cat").first.click()
-        assert found.status.startswith("The logit of cat:")
+        said(found, "The logit of cat:")
         assert found.errors == []
 
 
@@ -195,7 +203,7 @@ def test_its_memory_does_not_grow(playground):
     use = """async count => {
         const element = document.querySelector("look-inside");
         for (let k = 0; k < count; k++) {
-            element.go(k % 6 + 1, k % 10, 0, 0);
+            await element.go(k % 6 + 1, k % 10, 0, 0);
             if (k % 20 === 0) await element.take(element.photographs[k / 20 % 10]);
             element.draw();
         }
