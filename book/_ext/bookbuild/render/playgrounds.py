@@ -5,10 +5,10 @@ every page, and as no module. They import one another by plain names, which no `
 they are served from a folder whose name has their checksum, and no browser mixes old ones with new ones.
 """
 
-import gzip
 import hashlib
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,13 +105,19 @@ def _packed(rendering: Rendering, name: str) -> bytes:
             f"{page.docname} saves nothing for the playground {name}: let a cell call "
             f'pages.save("{name}", {{…tensors…}}), or give the directive :without-data:'
         )
-    packed = gzip.compress((outputs.files / saved.file).read_bytes(), 9, mtime=0)
+    packed = _gzip((outputs.files / saved.file).read_bytes())
     if len(packed) > LARGEST:
         raise UnknownError(
             f"{page.docname} saves {len(packed):,} bytes for {name}, packed, and {LARGEST:,} is the limit: "
             "round its weights (dlbook.playgrounds.rounded), or save less"
         )
     return packed
+
+
+def _gzip(content: bytes) -> bytes:
+    """Return bytes as gzip packs them. Weights hardly repeat, and a search for repetitions costs room."""
+    packing = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
+    return packing.compress(content) + packing.flush()
 
 
 def _write(path: Path, content: bytes) -> None:
