@@ -42,6 +42,15 @@ def test_a_script_is_an_island(path):
     assert not re.search(r"https?://|\beval\(|innerHTML|new Function|\.style\s*=", text)
 
 
+def test_the_style_sheet_closes_what_it_opens():
+    """A browser takes one that does not without a word, and drops or moves what follows."""
+    depth = 0
+    for number, line in enumerate((SOURCES / "playgrounds.css").read_text().splitlines(), start=1):
+        assert depth == 0 or line.startswith((" ", "}")) or not line, f"line {number} is inside a block"
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_asks_no_other_host_and_a_keyboard_reaches_every_control(playground, html, name):
     with playground(name) as found:
