@@ -189,23 +189,6 @@ export function paint(canvas, values, width, color) {
 }
 
 /**
- * Paint a color image.
- * @param {HTMLCanvasElement} canvas
- * @param {ArrayLike<number>} values  (3, H, W), from 0 to 255
- * @param {number} width
- */
-export function paintColors(canvas, values, width) {
-  const size = values.length / 3, height = size / width, context = pen(canvas);
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
-  const image = context.createImageData(width, height);
-  for (let k = 0, at = 0; k < size; k++) {
-    for (let c = 0; c < 3; c++) image.data[at++] = values[c * size + k];
-    image.data[at++] = 255;
-  }
-  context.putImageData(image, 0, 0);
-}
-
-/**
  * Where a pointer is on a canvas or another element, as shares of its width and height.
  * @param {{clientX: number, clientY: number}} event
  * @param {Element} element
@@ -217,9 +200,6 @@ export function placeOn(event, element) {
 
 /** @param {number} share  from 0 to 1 */
 export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
-
-/** Whether the reader has asked for little motion. */
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** Let the browser answer the reader before a long computation goes on. */
 export const breathe = () => new Promise(go => setTimeout(go));
