@@ -2,9 +2,10 @@
 // <edit-kernel>: nine weights to change, on the page's photographs, on a picture of the reader's own, or on what the
 // camera sees. No picture leaves the machine.
 
-import {button, checkbox, controls, grayLevel, make, menu, pen, picture, placeOn, signed} from "./core/elements.js";
+import {breathe, button, checkbox, controls, grayLevel, make, menu, pen, picture, placeOn, signed} from "./core/elements.js";
 import {Playground} from "./core/playground.js";
 import {crossCorrelate, frequencyResponse, gray, rings, transposed, turned, windowAt} from "./edit-kernel/filters.js";
+import {paintRange, short, table} from "./edit-kernel/painting.js";
 
 /** @typedef {import("./edit-kernel/filters.js").Photo} Photo */
 
@@ -12,8 +13,6 @@ const WIDTH = 256, WAVES = 33, OWN = "your own";
 // Sobel's kernel, and a place at the man's hair.
 const FIRST = {photo: "camera", kernel: "-1_0_1_-2_0_2_-1_0_1", at: "133_52", relu: "false"};
 
-/** @param {number} value */
-const short = value => `${Math.round(value * 1000) / 1000 || 0}`.replace("-", "−");
 /** @param {number[]} numbers */
 const total = numbers => numbers.reduce((sum, number) => sum + number, 0);
 /** @param {number} value */
@@ -27,13 +26,15 @@ class EditKernel extends Playground {
   /** @type {Record<string, number[]>} */
   kernels = {};
   /** @type {Record<string, Photo>} */
-  photos = {rings: rings(WIDTH)};
-  photo = this.photos.rings;
+  photos = {};
+  /** @type {Photo} */
+  photo = {levels: [0], width: 1, height: 1};
   place = {x: 0, y: 0};
   kernel = [0];
   /** @type {HTMLVideoElement | undefined} */
   video;
   sketch = pen(make("canvas"));
+  drawn = false;
 
   original = picture("The photograph in gray levels", "Press a place to see its sum. Pictures of yours stay on this machine.");
   filtered = picture("What the kernel makes of it");
@@ -57,7 +58,7 @@ class EditKernel extends Playground {
       else this.kernels[name] = Array.from(data);
     }
     this.named = menu("Kernel", withOwn(Object.keys(this.kernels)), name => this.set(this.kernels[name] ?? this.kernel));
-    this.source = menu("Photograph", withOwn(Object.keys(this.photos)), name => (name === OWN ? this.chooser.click() : this.choose(name)));
+    this.source = menu("Photograph", withOwn([...Object.keys(this.photos), "rings"]), name => (name === OWN ? this.chooser.click() : this.choose(name)));
     const {canvas} = this.original;
     canvas.tabIndex = 0;
     canvas.ariaDescription = "Arrow keys move the nine pixels of the sum, with Shift by ten.";
@@ -85,11 +86,10 @@ class EditKernel extends Playground {
   restore(state) {
     const {photo, kernel, at, relu} = {...FIRST, ...state}, weights = kernel.split("_").map(Number);
     const [x, y] = at.split("_").map(Number);
-    this.photo = this.photos[FIRST.photo];
     this.relu.value = relu === "true";
+    this.fill(weights.length === 9 && weights.every(Number.isFinite) ? weights : FIRST.kernel.split("_").map(Number));
     this.place = {x: x || 0, y: y || 0};
-    this.set(weights.length === 9 && weights.every(Number.isFinite) ? weights : FIRST.kernel.split("_").map(Number));
-    this.choose(photo in this.photos ? photo : FIRST.photo);
+    this.choose(photo in this.photos || photo === "rings" ? photo : FIRST.photo);
   }
 
   /** An action has ended: show, say and keep what there is now. */
@@ -108,10 +108,15 @@ class EditKernel extends Playground {
 
   /** @param {number[]} kernel */
   set(kernel) {
+    this.fill(kernel);
+    this.done();
+  }
+
+  /** @param {number[]} kernel */
+  fill(kernel) {
     this.kernel = [...kernel];
     kernel.forEach((weight, k) => (this.weights[k].value = `${Number(weight.toFixed(3))}`));
     this.nameIt();
-    this.done();
   }
 
   /** Take over a weight from its field; an empty field is 0. @param {number} k */
@@ -128,6 +133,7 @@ class EditKernel extends Playground {
 
   /** Show one of the page's photographs. @param {string} name */
   choose(name) {
+    if (name === "rings") this.photos.rings ??= rings(WIDTH);
     this.stopCamera();
     this.source.value = name;
     this.photo = this.photos[name];
@@ -215,23 +221,42 @@ class EditKernel extends Playground {
     return windowAt(this.photo, this.place.x, this.place.y).map((level, k) => level * this.kernel[k]);
   }
 
-  draw() {
+  /** The first time with pauses in between, as new scripts are slow and the page is still being read. */
+  async draw() {
+    for (const part of [this.drawPhoto, this.drawResponse, this.drawWaves, this.drawSum]) {
+      part.call(this);
+      if (!this.drawn) await breathe();
+    }
+    this.drawn = true;
+  }
+
+  drawPhoto() {
+    paintRange(this.original.canvas, this.photo.levels, this.photo.width, 0, 255, grayLevel);
+    this.mark(pen(this.original.canvas));
+  }
+
+  drawResponse() {
     const {photo, kernel, filtered} = this, bright = 255 * total(kernel), isMap = isZero(bright / 255);
     let response = crossCorrelate(photo, kernel);
     if (this.relu.value) response = response.map(value => (value > 0 ? value : 0));
     const limit = 100 * Math.hypot(...kernel) || 1, low = isMap ? -limit : Math.min(0, bright), high = isMap ? limit : Math.max(0, bright);
-    paintRange(this.original.canvas, photo.levels, photo.width, 0, 255, grayLevel);
     paintRange(filtered.canvas, response, photo.width, low, high, isMap ? () => signed(limit) : grayLevel);
     filtered.caption.textContent = isMap ? `Red: above 0, blue: below 0; full color from ±${Math.round(limit)}.`
       : `From ${Math.round(low)} (black) to ${Math.round(high)} (white).`;
-    for (const {canvas} of [this.original, filtered]) this.mark(pen(canvas));
-    const gains = frequencyResponse(kernel, WAVES);
-    paintRange(this.waves.canvas, gains, WAVES, 0, largest(gains), grayLevel);
+    this.mark(pen(filtered.canvas));
+  }
 
-    const products = this.products(), sum = total(products);
+  drawWaves() {
+    const gains = frequencyResponse(this.kernel, WAVES);
+    paintRange(this.waves.canvas, gains, WAVES, 0, largest(gains), grayLevel);
+  }
+
+  /** The sum at the marked place, term by term. */
+  drawSum() {
+    const products = this.products(), sum = total(products), {x, y} = this.place;
     this.terms.replaceChildren(
-      table("nine pixels", windowAt(photo, this.place.x, this.place.y), grayLevel(0, 255)), "×",
-      table("their weights", kernel, signed(1.5 * largest(kernel))), "=",
+      table("nine pixels", windowAt(this.photo, x, y), grayLevel(0, 255)), "×",
+      table("their weights", this.kernel, signed(1.5 * largest(this.kernel))), "=",
       table("products", products, signed(1.5 * largest(products))),
       make("p", {}, "They add up to ", make("strong", {}, short(sum)), this.relu.value && sum < 0 ? "; ReLU makes it 0." : "."));
   }
@@ -246,41 +271,6 @@ class EditKernel extends Playground {
     context.strokeRect(x, y - 9, 0, 18);
     context.setLineDash([]);
   }
-}
-
-/**
- * Nine numbers on their colors, above what they are.
- * @param {string} caption
- * @param {number[]} numbers
- * @param {(value: number) => number[]} color
- */
-function table(caption, numbers, color) {
-  const cells = numbers.map(number => {
-    const cell = make("span", {}, short(number)), [red, green, blue] = color(number);
-    cell.style.background = `rgb(${red} ${green} ${blue})`;
-    cell.style.color = green > 110 ? "black" : "white";
-    return cell;
-  });
-  return make("figure", {}, make("div", {className: "nine"}, ...cells), make("figcaption", {}, caption));
-}
-
-/**
- * Paint a photograph in 256 colors: fast, as it is painted anew with each weight that changes.
- * @param {HTMLCanvasElement} canvas
- * @param {ArrayLike<number>} values
- * @param {number} width
- * @param {number} low  gets the first color, as does what is below
- * @param {number} high  gets the last
- * @param {(low: number, high: number) => (value: number) => number[]} colors
- */
-function paintRange(canvas, values, width, low, high, colors) {
-  const table = new Uint32Array(256), bytes = new Uint8ClampedArray(table.buffer), color = colors(low, high);
-  for (let k = 0; k < 256; k++) bytes.set([...color(low + k / 255 * (high - low)), 255], 4 * k);
-  Object.assign(canvas, {width, height: values.length / width});
-  const image = pen(canvas).createImageData(width, canvas.height), pixels = new Uint32Array(image.data.buffer);
-  const scale = 255 / (high - low);
-  for (let k = 0; k < pixels.length; k++) pixels[k] = table[Math.max(0, Math.min(255, (values[k] - low) * scale + 0.5)) | 0];
-  pen(canvas).putImageData(image, 0, 0);
 }
 
 customElements.define("edit-kernel", EditKernel);

@@ -35,10 +35,13 @@ export const windowAt = ({levels, width, height}, x, y) => Array.from({length: 9
  * @param {number[]} kernel @param {number} omegaX @param {number} omegaY
  */
 export function gain(kernel, omegaX, omegaY) {
-  const angles = kernel.map((_, k) => omegaX * (k % 3 - 1) + omegaY * (Math.floor(k / 3) - 1));
-  const sum = (/** @type {(angle: number) => number} */ part) =>
-    kernel.reduce((so, weight, k) => so + weight * part(angles[k]), 0);
-  return Math.hypot(sum(Math.cos), sum(Math.sin));
+  let real = 0, imaginary = 0;
+  for (let k = 0; k < 9; k++) {
+    const angle = omegaX * (k % 3 - 1) + omegaY * (Math.floor(k / 3) - 1);
+    real += kernel[k] * Math.cos(angle);
+    imaginary += kernel[k] * Math.sin(angle);
+  }
+  return Math.hypot(real, imaginary);
 }
 
 /**
@@ -60,8 +63,13 @@ export const turned = kernel => kernel.map((weight, k) => (k === 4 ? weight : ke
 export const transposed = kernel => kernel.map((_, k) => kernel[3 * (k % 3) + Math.floor(k / 3)]);
 
 /** Gray levels of RGBA pixels, weighted as ITU-R BT.601 has it. @param {Uint8ClampedArray} rgba */
-export const gray = rgba => Uint8Array.from({length: rgba.length / 4}, (_, k) =>
-  0.299 * rgba[4 * k] + 0.587 * rgba[4 * k + 1] + 0.114 * rgba[4 * k + 2] + 0.5);
+export function gray(rgba) {
+  const levels = new Uint8Array(rgba.length / 4);
+  for (let k = 0, at = 0; k < levels.length; k++, at += 4) {
+    levels[k] = 0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2] + 0.5;
+  }
+  return levels;
+}
 
 /**
  * Rings that lie closer and closer: at each place, a wave of the frequency that `frequencyResponse` has there.
@@ -69,8 +77,10 @@ export const gray = rgba => Uint8Array.from({length: rgba.length / 4}, (_, k) =>
  * @returns {Photo}
  */
 export function rings(size) {
-  const square = (/** @type {number} */ place) => (place - (size - 1) / 2) ** 2;
-  const levels = Uint8Array.from({length: size * size}, (_, k) =>
-    127.5 * (1 + Math.cos(Math.PI / size * (square(k % size) + square(Math.floor(k / size))))) + 0.5);
+  const levels = new Uint8Array(size * size), middle = (size - 1) / 2;
+  for (let k = 0; k < levels.length; k++) {
+    const square = (k % size - middle) ** 2 + (Math.floor(k / size) - middle) ** 2;
+    levels[k] = 127.5 * (1 + Math.cos(Math.PI / size * square)) + 0.5;
+  }
   return {levels, width: size, height: size};
 }
