@@ -87,7 +87,7 @@ class LookInside extends Playground {
         const {ask} = await import("./core/own-photograph.js");
         ask(side, pixels => this.bring(pixels), text => this.said(text));
       }), this.layer.element),
-      figure(this.picture, "The value can see what lies in the square."),
+      figure(this.picture, "The value sees what lies in the square."),
       figure(this.reach, "The gradient: the redder, the more a pixel matters."),
       make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click, or use arrow keys.")),
       controls("The answer:", ...this.answers),
@@ -247,9 +247,9 @@ class LookInside extends Playground {
       context.fillStyle = k === picked ? INK : part < 0 ? "steelblue" : "indianred";
       context.fillRect(k * WIDE / n + 1, HIGH / 2 - Math.max(0, high), WIDE / n - 2, Math.abs(high) + 1);
     });
-    this.total.textContent = !n ? "The largest of four is passed on."
+    this.total.textContent = !n ? "The largest of four passes."
       : `The ${n} channels of ${NAMES[level - 1]} add ${short(together)}, and the bias ${short(bias)}: ${short(together + bias)}.`
-        + (level > LAST ? "" : together + bias > 0 ? " The ReLU lets it pass." : " The ReLU makes 0 of it.");
+        + (level > LAST ? "" : together + bias > 0 ? " It passes the ReLU." : " The ReLU makes 0 of it.");
     const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
     const descend = (/** @type {number} */ k) => {
       const at = window(layer, below, place)[k], width = below.shape[2];

@@ -1,6 +1,7 @@
 """`slide-filter` gives the sizes and maps that PyTorch gives, for every setting of its sliders."""
 
 import itertools
+import json
 
 import pytest
 import torch
@@ -11,24 +12,32 @@ SETTINGS = list(itertools.product(range(2, 8), range(1, 5), range(5), range(1, 4
 KEYS = ("kernel", "stride", "padding", "dilation")
 
 
+# Filters the photograph by settings; given as [address of the script, of core/layers.js, settings].
+FILTER = """async ([script, layers, settings]) => {
+    const {brighterRight, sizes} = await import(script), {conv2d} = await import(layers);
+    const {gray, side} = document.querySelector("slide-filter");
+    return JSON.stringify(settings.map(setting => {
+        const weight = brighterRight(setting.kernel);
+        const map = conv2d({shape: [1, side, side], data: gray}, weight, undefined, setting);
+        return {size: sizes(side, setting).out, weight: weight.data, map: Array.from(map.data)};
+    }));
+}"""
+
+
 def test_every_setting_gives_the_map_that_torch_gives(playground):
+    settings = [dict(zip(KEYS, values, strict=True)) for values in SETTINGS]
     with playground(NAME) as found:
         gray = torch.tensor(found.page.evaluate("Array.from(document.querySelector('slide-filter').gray)"))
-        photograph = gray.view(1, 1, 32, 32)
-        for number, values in enumerate(SETTINGS):
-            setting = dict(zip(KEYS, values, strict=True))
-            kernel = setting["kernel"]
-            size = found.call(f"./{NAME}.js", "sizes", 32, setting)
-            expected = F.conv2d(photograph, torch.ones(1, 1, kernel, kernel), None, *values[1:])
-            assert size["out"] == expected.shape[-1]
-            if number % 3:
-                continue
-            weight = found.call(f"./{NAME}.js", "brighterRight", kernel)
-            image = {"shape": [1, 32, 32], "data": gray.tolist()}
-            seen = found.call("./core/layers.js", "conv2d", image, weight, None, setting)
-            filters = torch.tensor(weight["data"]).view(1, 1, kernel, kernel)
-            expected = F.conv2d(photograph, filters, None, *values[1:]).flatten()
-            torch.testing.assert_close(torch.tensor(seen["data"]), expected, atol=1e-4, rtol=0)
+        layers = found.script.rpartition("/")[0] + "/core/layers.js"
+        seen = json.loads(found.page.evaluate(FILTER, [found.script, layers, settings]))
+    for (kernel, *setting), answer in zip(SETTINGS, seen, strict=True):
+        weight = torch.tensor(answer["weight"]).view(1, 1, kernel, kernel)
+        expected = F.conv2d(gray.view(1, 1, 32, 32), weight, None, *setting)
+        assert answer["size"] == expected.shape[-1]
+        torch.testing.assert_close(torch.tensor(answer["map"]), expected.flatten(), atol=1e-4, rtol=0)
+        columns = weight[0, 0].sum(dim=0)
+        assert torch.allclose(columns[columns > 0].sum(), torch.tensor(1.0))
+        assert torch.allclose(columns, -columns.flip(0))
 
 
 def test_pixels_left_over_have_no_gradient(playground):
