@@ -1,5 +1,6 @@
 """Where and how the book computes: device and precision, seeds, and what machine this is."""
 
+import ctypes
 import functools
 import importlib.metadata
 import json
@@ -177,6 +178,17 @@ def _installed_commit() -> str | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     return json.loads(origin).get("vcs_info", {}).get("commit_id") if origin else None
+
+
+def release_memory() -> None:
+    """Give memory that nothing in this process uses back to the system, where its C library can be asked to.
+
+    glibc keeps what tensors of a few megabytes leave behind, for later ones: hundreds of megabytes after an
+    evaluation, which a notebook on a small machine needs elsewhere.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
 
 
 def peak_gpu_memory() -> int:

@@ -12,6 +12,8 @@ from scipy.linalg import subspace_angles
 from sklearn import decomposition
 from torch import Tensor
 
+from dlbook import runtime
+
 
 @dataclass(frozen=True)
 class PCA:
@@ -35,7 +37,7 @@ class PCA:
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return rows (N, P) float64 for codes (N, K)."""
-        return codes @ self.components + self.mean
+        return (codes @ self.components).add_(self.mean)  # in place: the rows may be a whole data set
 
     def reconstruct(self, data: Tensor) -> Tensor:
         """Return the data as K numbers a row can tell it, (N, …) float64, in the shape of the data."""
@@ -58,6 +60,7 @@ def fit_pca(data: Tensor, count: int) -> PCA:
             f"expected at least 2 rows and 1 to {min(rows.shape)} components, not {len(rows)} and {count}"
         )
     fitted = decomposition.PCA(svd_solver="covariance_eigh").fit(rows.numpy())
+    runtime.release_memory()
     variances = fitted.explained_variance_ * ((len(rows) - 1) / len(rows))
     mean, components = torch.from_numpy(fitted.mean_), torch.from_numpy(fitted.components_)
     return PCA(mean, components[:count], torch.from_numpy(variances))

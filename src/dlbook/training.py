@@ -161,6 +161,7 @@ def fit(model: nn.Module, feed: Feed, recipe: Recipe, seed: int = 0) -> History:
         epochs.set_postfix(score=f"{history.validation_score[-1]:.4g}")
     model.load_state_dict(best)
     model.eval()
+    runtime.release_memory()
     return history
 
 
@@ -242,6 +243,7 @@ def _gathered(answers: Iterable[tuple[Tensor, ...]], count: int) -> list[Tensor]
         for target, part in zip(whole, parts, strict=True):
             target[start : start + len(part)] = part.float()
         start += len(parts[0])
+    runtime.release_memory()
     return whole
 
 
