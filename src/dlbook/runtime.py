@@ -69,7 +69,13 @@ def current() -> Runtime:
 
     Matrix products of float32 tensors may use the device's faster units (bfloat16 on a CPU that has
     it, TF32 on a GPU): PyTorch's precision "medium". Sums and stored numbers stay float32.
+
+    In a notebook, what a cell leaves behind in memory goes back to the system from now on: `release_memory`.
     """
+    loaded = sys.modules.get("IPython")
+    shell = loaded.get_ipython() if loaded else None
+    if shell:
+        shell.events.register("post_run_cell", lambda _: release_memory())
     torch.set_float32_matmul_precision("medium")
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

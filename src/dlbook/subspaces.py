@@ -12,8 +12,6 @@ from scipy.linalg import subspace_angles
 from sklearn import decomposition
 from torch import Tensor
 
-from dlbook import runtime
-
 
 @dataclass(frozen=True)
 class PCA:
@@ -60,7 +58,6 @@ def fit_pca(data: Tensor, count: int) -> PCA:
             f"expected at least 2 rows and 1 to {min(rows.shape)} components, not {len(rows)} and {count}"
         )
     fitted = decomposition.PCA(svd_solver="covariance_eigh").fit(rows.numpy())
-    runtime.release_memory()
     variances = fitted.explained_variance_ * ((len(rows) - 1) / len(rows))
     mean, components = torch.from_numpy(fitted.mean_), torch.from_numpy(fitted.components_)
     return PCA(mean, components[:count], torch.from_numpy(variances))

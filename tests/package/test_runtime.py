@@ -5,11 +5,13 @@ import platform
 import random
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 import torch
+from IPython.core.events import EventManager, available_events
 
 from dlbook import runtime
 
@@ -94,3 +96,13 @@ def test_memory_that_small_tensors_leave_behind_is_given_back():
     runtime.release_memory()
     assert before - process.memory_info().rss > 100_000_000
     assert all(tensor.eq(1).all() for tensor in kept)
+
+
+def test_a_notebook_gives_memory_back_after_each_cell(monkeypatch):
+    events = EventManager(None, available_events)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(events=events))
+    released = []
+    monkeypatch.setattr(runtime, "release_memory", lambda: released.append(True))
+    runtime.current.__wrapped__()
+    events.trigger("post_run_cell", None)
+    assert released == [True]
