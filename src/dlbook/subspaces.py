@@ -35,7 +35,7 @@ class PCA:
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return rows (N, P) float64 for codes (N, K)."""
-        return codes @ self.components + self.mean
+        return (codes @ self.components).add_(self.mean)  # in place: the rows may be a whole data set
 
     def reconstruct(self, data: Tensor) -> Tensor:
         """Return the data as K numbers a row can tell it, (N, …) float64, in the shape of the data."""

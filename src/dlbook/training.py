@@ -19,7 +19,8 @@ from dlbook.metrics import accuracy
 from dlbook.models import copy_weights, device_of
 from dlbook.recipes import Recipe
 
-_EVALUATION_BATCH = 1000
+# A batch in evaluation holds at most so many images, and of large ones fewer, as their maps take more memory.
+_EVALUATION_BATCH, _EVALUATION_PIXELS = 1000, 1000 * 32 * 32
 
 
 class DivergedError(RuntimeError):
@@ -161,6 +162,7 @@ def fit(model: nn.Module, feed: Feed, recipe: Recipe, seed: int = 0) -> History:
         epochs.set_postfix(score=f"{history.validation_score[-1]:.4g}")
     model.load_state_dict(best)
     model.eval()
+    runtime.release_memory()
     return history
 
 
@@ -242,6 +244,7 @@ def _gathered(answers: Iterable[tuple[Tensor, ...]], count: int) -> list[Tensor]
         for target, part in zip(whole, parts, strict=True):
             target[start : start + len(part)] = part.float()
         start += len(parts[0])
+    runtime.release_memory()
     return whole
 
 
@@ -250,7 +253,8 @@ def _answers(model: nn.Module, split: Split, transform: Transform) -> Iterator[t
     """Yield batches of transformed images, and what the model puts out for them in evaluation mode."""
     was_training = model.training
     model.eval()
-    for images, _ in batches(split.to(device_of(model)), _EVALUATION_BATCH, transform):
+    size = max(1, min(_EVALUATION_BATCH, _EVALUATION_PIXELS // split.images[0, 0].numel()))
+    for images, _ in batches(split.to(device_of(model)), size, transform):
         yield images, model(images)
     model.train(was_training)
 

@@ -75,6 +75,26 @@ def test_the_build_notes_the_most_that_a_page_has_held(tmp_path):
     assert run.record.provenance.seconds > 0
 
 
+@pytest.mark.parametrize("held", [memory.LIMIT, memory.LIMIT + 1])
+def test_a_rehearsal_fails_above_the_limit(tmp_path, monkeypatch, held):
+    """Where the programs that it calls are told to have done their work."""
+    package = f"dlbook @ git+https://github.com/someone/book@{'0' * 40}"
+    notebook = tmp_path / "one.ipynb"
+    notebook.write_text(package)
+    installed = iter([set(), {package}])
+    monkeypatch.setattr(notebooks, "new_environment", lambda folder, root: folder)
+    monkeypatch.setattr(notebooks, "packages", lambda programs: next(installed))
+    monkeypatch.setattr(notebooks, "run", lambda *command: "")
+    monkeypatch.setattr(notebooks, "run_watched", lambda *command, **environment: ("", held))
+    (tmp_path / "scratch").mkdir()
+    arguments = (notebook, tmp_path / "scratch", tmp_path, False)
+    if held > memory.LIMIT:
+        with pytest.raises(notebooks.RehearsalError, match=r"held up to 1\.50 GB of memory; Binder ends"):
+            notebooks.rehearse(*arguments)
+    else:
+        assert "held up to 1.50 GB of memory; installed dlbook" in notebooks.rehearse(*arguments)
+
+
 def buttons(tmp_path, provenance) -> list[str]:
     page = Page("cnn/one", tmp_path / "one.md", f"{FRONT_MATTER}\n# Page\n")
     page.outputs = Outputs("key", Record({}, provenance, {}), tmp_path)

@@ -1,13 +1,17 @@
 """Device choice, seeds and provenance."""
 
 import os
+import platform
 import random
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
+from IPython.core.events import EventManager, available_events
 
 from dlbook import runtime
 
@@ -79,3 +83,26 @@ def test_one_thread_computes_unless_the_user_says_otherwise(given, expected):
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | given
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert said.stdout.strip() == expected, said.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_memory_that_small_tensors_leave_behind_is_given_back():
+    torch.ones(5_000_000)  # from now on glibc takes blocks of a megabyte from its heap
+    process = psutil.Process()
+    tensors = [torch.ones(250_000) for _ in range(200)]
+    kept = tensors[::20]  # gaps between these
+    del tensors
+    before = process.memory_info().rss
+    runtime.release_memory()
+    assert before - process.memory_info().rss > 100_000_000
+    assert all(tensor.eq(1).all() for tensor in kept)
+
+
+def test_a_notebook_gives_memory_back_after_each_cell(monkeypatch):
+    events = EventManager(None, available_events)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(events=events))
+    released = []
+    monkeypatch.setattr(runtime, "release_memory", lambda: released.append(True))
+    runtime.current.__wrapped__()
+    events.trigger("post_run_cell", None)
+    assert released == [True]

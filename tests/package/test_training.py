@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from dlbook import data, models, runtime, training
 from dlbook.models.mlp import MLP
@@ -286,3 +287,13 @@ def test_bfloat16_is_used_where_the_device_has_it(feed, monkeypatch):
     assert dtype_of_the_first_product(has_it=True, wanted=True) == torch.bfloat16
     assert dtype_of_the_first_product(has_it=True, wanted=False) == torch.float32
     assert dtype_of_the_first_product(has_it=False, wanted=True) == torch.float32
+
+
+@pytest.mark.parametrize(("side", "count", "sizes"), [(28, 1500, [1000, 500]), (64, 300, [250, 50])])
+def test_large_images_are_evaluated_in_smaller_batches(side, count, sizes):
+    model, seen = nn.Flatten(), []
+    model.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    images = torch.zeros(count, 1, side, side, dtype=torch.uint8)
+    split = data.Split(images, torch.zeros(count, dtype=torch.int64), ("a", "b"))
+    assert training.outputs(nn.Sequential(nn.Linear(side, 1), model), split, torch.Tensor.float).any()
+    assert seen == sizes

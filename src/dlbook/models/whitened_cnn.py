@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# Images whose patches are held at once.
+_BATCH = 500
+
 
 def whitening_stem(images: Tensor, kernel_size: int = 2, epsilon: float = 5e-4) -> nn.Sequential:
     """Return a frozen convolution that whitens the patches of images, with a bias to train, and GELU.
@@ -33,8 +36,11 @@ def whitening_stem(images: Tensor, kernel_size: int = 2, epsilon: float = 5e-4) 
             f"whitening takes floating-point images (N, C, H, W) of at least {kernel_size} pixels a side, "
             f"not {images.dtype} of shape {tuple(images.shape)}"
         )
-    patches = F.unfold(images, kernel_size).transpose(1, 2).flatten(0, 1).double()
-    variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))  # smallest first
+    sums, count = torch.zeros((), dtype=torch.float64, device=images.device), 0
+    for part in images.split(_BATCH):
+        patches = F.unfold(part, kernel_size).transpose(1, 2).flatten(0, 1).double()
+        sums, count = sums + patches.T @ patches, count + len(patches)
+    variances, directions = torch.linalg.eigh(sums / count)  # smallest first
     half = (directions / (variances + epsilon).sqrt()).T.flip(0).to(images.dtype)
     channels = images.shape[1]
     convolution = nn.Conv2d(channels, 2 * len(half), kernel_size)

@@ -140,7 +140,7 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
     if peak > memory.LIMIT:
         raise RehearsalError(
             f"{notebook} {held}; Binder ends what takes more than about {memory.gigabytes(memory.LIMIT)}. "
-            f"`make profile PAGE={notebook.parent.name}/{notebook.stem}` shows which cells take it"
+            "`make profile PAGE=…` shows which cells take it"
         )
     return f"{notebook}: ran in {seconds:.0f} s; {held}; installed {added}; changed nothing that was there"
 
