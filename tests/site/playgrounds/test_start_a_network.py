@@ -1,6 +1,7 @@
-"""<start-a-network>: its networks compute what PyTorch's do, and what a reader sets has the effect it should."""
+"""<start-a-network>: its networks compute what PyTorch's do, and a reader's settings have their effect."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def start(playground):
 
 def reference(sizes, activation, images, labels, steps):
     """Return the same from PyTorch."""
-    layers = [nn.Linear(n, m) for n, m in zip(sizes, sizes[1:], strict=False)]
+    layers = [nn.Linear(n, m) for n, m in pairwise(sizes)]
     given = {
         "sizes": sizes,
         "activation": activation,
