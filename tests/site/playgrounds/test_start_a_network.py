@@ -94,7 +94,8 @@ def test_signal_gradients_and_steps_are_those_of_torch(start, activation):
             assert found["loss"] == pytest.approx(expected.pop("loss"), abs=1e-5)
             for name, tensors in expected.items():
                 for values, tensor in zip(found[name], tensors, strict=True):
-                    torch.testing.assert_close(torch.tensor(values), tensor.flatten(), atol=1e-5, rtol=1e-4)
+                    seen = torch.tensor(values, dtype=torch.float32)
+                    torch.testing.assert_close(seen, tensor.flatten(), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scheme", ["zeros", "uniform_half", "uniform_fan_in", "normal_fan_in", "xavier",
