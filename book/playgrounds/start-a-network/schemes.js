@@ -1,0 +1,84 @@
+// @ts-check
+// How the first weights are drawn, and what that does to the size of the numbers in a deep network.
+
+/**
+ * @typedef {object} Scheme
+ * @property {string} title
+ * @property {(n: number, m: number) => number} variance  of a weight, from fan-in and fan-out
+ * @property {boolean} [normal]  drawn from a bell curve, and not evenly between two bounds
+ * @property {boolean} [biases]  drawn as PyTorch does, evenly within ±1/√n, and not 0
+ */
+
+/** @typedef {{scheme: string, activation: string, width: number, depth: number}} Settings  width and number of the hidden layers */
+
+/** @type {Record<string, Scheme>} */
+export const SCHEMES = {
+  zeros: {title: "zeros", variance: () => 0},
+  uniform_half: {title: "uniform(±0.5)", variance: () => 1 / 12},
+  uniform_fan_in: {title: "uniform(±1/√n)", variance: n => 1 / (3 * n)},
+  normal_fan_in: {title: "normal(1/√n)", variance: n => 1 / n, normal: true},
+  xavier: {title: "Xavier", variance: (n, m) => 2 / (n + m)},
+  kaiming: {title: "Kaiming", variance: n => 2 / n, normal: true},
+  pytorch_default: {title: "PyTorch default", variance: n => 1 / (3 * n), biases: true},
+};
+
+/** @type {Record<string, {title: string, value: (z: number) => number, slope: (z: number) => number}>} */
+export const ACTIVATIONS = {
+  relu: {title: "ReLU", value: z => (z > 0 ? z : 0), slope: z => (z > 0 ? 1 : 0)},
+  leaky: {title: "leaky ReLU (0.2)", value: z => (z > 0 ? z : 0.2 * z), slope: z => (z > 0 ? 1 : 0.2)},
+  tanh: {title: "tanh", value: Math.tanh, slope: z => 1 - Math.tanh(z) ** 2},
+  none: {title: "none", value: z => z, slope: () => 1},
+};
+
+/**
+ * Random numbers that follow from a seed alone: 32 bits, shifted and combined (Marsaglia, 2003).
+ * @param {number} seed  a whole number from 0
+ */
+export function generator(seed) {
+  let bits = Math.imul(seed + 1, 0x9e3779b9);
+  const uniform = () => {
+    bits ^= bits << 13;
+    bits ^= bits >>> 17;
+    bits ^= bits << 5;
+    return (bits >>> 0) / 2 ** 32; // above 0 and below 1
+  };
+  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+  for (let k = 0; k < 20; k++) uniform(); // so that neighboring seeds have nothing in common
+  return {uniform, normal};
+}
+
+/**
+ * The mean of a function of a standard normal number, from the middles of 480 narrow strips.
+ * @param {(z: number) => number} of
+ */
+function expected(of) {
+  const width = 1 / 40;
+  let sum = 0;
+  for (let z = -6 + width / 2; z < 6; z += width) sum += of(z) * Math.exp(-z * z / 2);
+  return sum * width / Math.sqrt(2 * Math.PI);
+}
+
+/**
+ * The mean squares that the formula gives before any weight is drawn: of the sums of each hidden layer, and of the
+ * gradient at them, which is measured in that of the last hidden layer.
+ *
+ * A layer multiplies the mean square by n σ², times what the activation lets through: one half for a ReLU, and for
+ * another activation its average over a bell curve as wide as the signal.
+ * @param {Settings} settings
+ * @param {number} inputs  pixels of an image, whose mean square is 1
+ */
+export function predicted({scheme, activation, width, depth}, inputs) {
+  const {variance, biases} = SCHEMES[scheme], {value, slope} = ACTIVATIONS[activation];
+  /** @param {number} n */
+  const ofBias = n => (biases ? 1 / (3 * n) : 0);
+  const forward = [inputs * variance(inputs, width) + ofBias(inputs)], backward = [1];
+  for (let layer = 1; layer < depth; layer++) {
+    const size = Math.sqrt(forward[layer - 1]);
+    forward.push(width * variance(width, width) * expected(z => value(size * z) ** 2) + ofBias(width));
+  }
+  for (let layer = depth - 2; layer >= 0; layer--) {
+    const size = Math.sqrt(forward[layer]);
+    backward.unshift(backward[0] * width * variance(width, width) * expected(z => slope(size * z) ** 2));
+  }
+  return {forward, backward};
+}
