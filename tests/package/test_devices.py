@@ -80,9 +80,10 @@ def transferred():
 def looked_into():
     """Return what the tools that look into a network see."""
     runtime.seed_everything(0)
-    network = layered_cnn().eval().to(runtime.current().device)
-    images = data.standardize(COLOR)(COLOR.images[:4].to(runtime.current().device))
-    classes = torch.tensor([1, 2, 3, 4], device=images.device)
+    device = runtime.current().device
+    network = layered_cnn().eval().to(device)
+    images = data.standardize(COLOR)(COLOR.images[:4].to(device))
+    classes = torch.tensor([1, 2, 3, 4], device=device)
     with torch.no_grad(), activations.capture(network, ["relu2"]) as seen:
         network(images)
     cam = saliency.grad_cam(network, "relu2", images, classes)

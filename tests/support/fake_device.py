@@ -4,7 +4,8 @@ A tensor that is moved to ``cuda``, or made there, is marked, and so is what com
 it. Where it meets a tensor of the CPU, the operation fails as on a real GPU. So a page or a function that
 mixes devices is found without one. Speed, memory, rounding, and operations that a GPU lacks are not imitated.
 
-From the command line, it executes the cells of pages one after another, on whatever data are there::
+From the command line, it executes the cells of pages one after another, on whatever data are there. A page
+that loads the files of another comes behind it::
 
     python tests/support/fake_device.py cnn/mnist-mlp cnn/mnist-mlp-calibration
 """
@@ -14,11 +15,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import jupytext
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -108,18 +110,15 @@ def _require_one_device(name: str, tensors: list[Tensor]) -> None:
         raise RuntimeError(f"{name}: expected all tensors to be on the same device, found cuda:0 and cpu")
 
 
-def _out_of_vmap(batched: Tensor, *arguments: Any) -> Tensor:
-    """Return what comes out of a `vmap`, which no mode sees, on the device where it was in there."""
-    out = torch._C._functorch._remove_batch_dim(batched, *arguments)
-    setattr(out, _MARK, is_there(batched))
-    return out
+def _unseen(function: Callable[..., Tensor], place: int) -> Callable[..., Tensor]:
+    """Wrap a function that no mode sees: its answer lies where its argument at this place does."""
 
+    def marked(*arguments: Any) -> Tensor:
+        out = function(*arguments)
+        setattr(out, _MARK, is_there(arguments[place]))
+        return out
 
-def _parameter(kind: type[Tensor], source: Tensor, *arguments: Any) -> Tensor:
-    """Return a tensor as a parameter, which no mode sees, on the device of the tensor."""
-    made = torch._C.TensorBase._make_subclass(kind, source, *arguments)
-    setattr(made, _MARK, is_there(source))
-    return made
+    return marked
 
 
 @contextlib.contextmanager
@@ -130,8 +129,10 @@ def fake_cuda() -> Iterator[None]:
         mock.patch.object(runtime, "current", return_value=chosen),
         mock.patch.object(runtime, "has_bfloat16", return_value=False),
         mock.patch.object(runtime, "device_name", return_value="an imitated GPU"),
-        mock.patch("torch.Tensor._make_subclass", _parameter),
-        mock.patch("torch._functorch.vmap._remove_batch_dim", _out_of_vmap),
+        mock.patch("torch.Tensor._make_subclass", _unseen(torch.Tensor._make_subclass, 1)),
+        mock.patch(
+            "torch._functorch.vmap._remove_batch_dim", _unseen(torch._C._functorch._remove_batch_dim, 0)
+        ),
         FakeCuda(),
     ):
         yield
@@ -139,12 +140,10 @@ def fake_cuda() -> Iterator[None]:
 
 def execute(page: str, files: Path) -> None:
     """Execute a page's cells; what it saves is there for the pages after it."""
-    from myst_nb.core.read import read_myst_markdown_notebook
-
     (files / page).mkdir(parents=True)
     os.environ[pages.SAVES] = str(files / page)
     pages._saved.clear()
-    notebook = read_myst_markdown_notebook((BOOK / f"{page}.md").read_text(encoding="utf-8"))
+    notebook = jupytext.read(BOOK / f"{page}.md")
     names: dict[str, Any] = {"__name__": "__main__"}
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type == "code":
