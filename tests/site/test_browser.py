@@ -80,6 +80,25 @@ def test_a_solution_unfolds(browser, address, path):
     page.context.close()
 
 
+@pytest.mark.parametrize("path", WITH_EXERCISES)
+def test_on_paper_a_page_is_light_open_and_whole(browser, address, path):
+    page, _ = open_page(browser, f"{address}/{path}", scheme="dark")
+    folded = page.locator("details:not([open])").count()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    colors = "e => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).map(Number)"
+    assert max(page.locator(".bd-article p").first.evaluate(colors)) < 120
+    assert all(code.is_visible() for code in page.locator(".tag_hide-cell .cell_input pre").all())
+    navigation = page.locator("nav, .bd-sidebar, .headerlink, .copybtn")
+    assert not any(part.is_visible() for part in navigation.all())
+    cut_off = "codes => codes.filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).length"
+    assert page.locator(".bd-article pre").evaluate_all(cut_off) == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == folded
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.context.close()
+
+
 def test_search_finds_a_chapter(browser, address):
     page, errors = open_page(browser, f"{address}/search.html?q=backpropagation")
     page.wait_for_selector("#search-results li a", timeout=10_000)
