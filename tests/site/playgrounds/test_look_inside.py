@@ -26,7 +26,7 @@ LEVELS = {
     5: ("norm3", "relu3"),
     6: ("linear", "linear"),
 }
-# Looks at a value (level, channel, row, column) of each image; given as [address of network.js, both as JSON].
+# Looks at a value (level, channel, row, column) of each image; given as [network.js' address, both as JSON].
 # Many numbers travel as text, as Playwright looks at each number of a list.
 LOOK = """async ([address, text]) => {
     const [images, values] = JSON.parse(text);
