@@ -5,7 +5,7 @@ import re
 import psutil
 import pytest
 from bookbuild.book import BookError
-from bookbuild.run import execute
+from bookbuild.run import workers
 from small_book import ENDLESS, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
@@ -80,20 +80,20 @@ def test_side_by_side_an_interrupt_leaves_no_process(book):
 
 def test_how_many_at_a_time(monkeypatch):
     monkeypatch.delenv("DLBOOK_WORKERS", raising=False)
-    monkeypatch.setattr(execute, "cores", lambda: 16)
+    monkeypatch.setattr(workers, "cores", lambda: 16)
     available = psutil.virtual_memory()._replace(available=60_000_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: available)
-    assert execute.worker_count("cpu", jobs=30) == 16
-    assert execute.worker_count("cpu", jobs=3) == 3
-    assert execute.worker_count("cuda", jobs=20) == 1
+    assert workers.worker_count("cpu", jobs=30) == 16
+    assert workers.worker_count("cpu", jobs=3) == 3
+    assert workers.worker_count("cuda", jobs=20) == 1
     scarce = available._replace(available=5_000_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: scarce)
-    assert execute.worker_count("cpu", jobs=20) == 2
+    assert workers.worker_count("cpu", jobs=20) == 2
     monkeypatch.setenv("DLBOOK_WORKERS", "4")
-    assert execute.worker_count("cuda", jobs=20) == 4
+    assert workers.worker_count("cuda", jobs=20) == 4
     monkeypatch.setenv("DLBOOK_WORKERS", "many")
     with pytest.raises(BookError, match="many"):
-        execute.worker_count("cuda", jobs=20)
+        workers.worker_count("cuda", jobs=20)
 
 
 def test_the_expected_device_is_held_to(book):

@@ -14,8 +14,9 @@ import bookbuild
 from bookbuild.book import Book, BookError
 from bookbuild.memory import gigabytes
 from bookbuild.run.cache import ExecutionCache
-from bookbuild.run.execute import Executor, threads
+from bookbuild.run.execute import Executor
 from bookbuild.run.kernel import Failure, PageRun
+from bookbuild.run.workers import threads
 
 
 @dataclass(frozen=True)
