@@ -2,18 +2,19 @@
 // <look-inside>: the chapter's trained network on a photograph, value by value.
 
 import {breathe, button, choice, controls, make, menu, pen, signed} from "./core/elements.js";
+import {network, next} from "./core/layered-cnn.js";
 import {largest, likeliest, softmax} from "./core/layers.js";
 import {enlarge, INK, mark, short, surface} from "./core/maps.js";
 import {Playground} from "./core/playground.js";
-import {factors, field, gradient, network, next, sum, window} from "./look-inside/network.js";
+import {factors, field, gradient, sum, window} from "./look-inside/value.js";
 
-/** @typedef {import("./look-inside/network.js").Output} Output */
+/** @typedef {import("./core/layered-cnn.js").Output} Output */
 
 const NAMES = ["the photograph", "stage 1", "pool 1", "stage 2", "pool 2", "stage 3"], COLORS = ["Red", "Green", "Blue"];
 const LAST = 5, ANSWER = 6, ZOOM = 10, WIDE = 640, HIGH = 80;
 
 /** @param {import("./core/safetensors.js").Tensor} tensor  bytes of a text */
-const lines = tensor => new TextDecoder().decode(/** @type {Uint8Array} */ (tensor.data)).split("\n");
+const lines = tensor => new TextDecoder().decode(tensor.data).split("\n");
 /** @type {(canvas: HTMLCanvasElement, caption: string) => HTMLElement} */
 const figure = (canvas, caption) => {
   canvas.ariaLabel = caption;
@@ -49,7 +50,7 @@ function table(numbers, onclick) {
 class LookInside extends Playground {
   /** What is looked at: the number of a layer, 1 for the first. @type {number} */
   level;
-  /** @type {import("./look-inside/network.js").Place} */
+  /** @type {import("./look-inside/value.js").Place} */
   place;
   /** What each channel below adds to the value; no channels below a pooling. @type {number[]} */
   parts;
@@ -96,7 +97,8 @@ class LookInside extends Playground {
 
   /** @param {import("./core/state.js").State} state */
   async restore(state) {
-    const whole = (/** @type {string} */ name, /** @type {number} */ end, first = 0) =>
+    /** @type {(name: string, end: number, first?: number) => number} */
+    const whole = (name, end, first = 0) =>
       Math.min(end - 1, Math.max(0, Math.floor(Number(state[name] ?? first)) || 0));
     const photo = whole("photo", this.photographs.length);
     this.photo.value = `${photo}`;
@@ -251,7 +253,8 @@ class LookInside extends Playground {
       : `The ${n} channels of ${NAMES[level - 1]} add ${short(together)}, and the bias ${short(bias)}: ${short(together + bias)}.`
         + (level > LAST ? "" : together + bias > 0 ? " It passes the ReLU." : " The ReLU makes 0 of it.");
     const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
-    const descend = (/** @type {number} */ k) => {
+    /** @param {number} k */
+    const descend = k => {
       const at = window(layer, below, place)[k], width = below.shape[2];
       if (at >= 0) this.go(level - 1, picked, Math.floor(at / width), at % width);
     };

@@ -9,7 +9,8 @@
  * @returns {any}
  */
 export function make(tag, settings = {}, ...children) {
-  const element = /** @type {any} */ (document.createElement(tag));
+  /** @type {any} */
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(settings)) {
     if (name in element && name !== "role" && !name.startsWith("aria-")) element[name] = value;
     else element.setAttribute(name, value);
@@ -164,7 +165,7 @@ export const signed = limit => value => {
  * @param {HTMLCanvasElement} canvas
  */
 export function pen(canvas) {
-  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  return canvas.getContext("2d");
 }
 
 /**

@@ -21,10 +21,12 @@ export function surface(label, onplace, onstep) {
   const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
   const canvas = make("canvas", {
     className: "surface", tabIndex: 0, role: "application", "aria-label": label, "aria-description": "Arrow keys move the mark.",
-    onclick(/** @type {MouseEvent} */ {offsetX, offsetY}) {
+    /** @param {MouseEvent} event */
+    onclick({offsetX, offsetY}) {
       onplace(Math.max(0, offsetX) / (canvas.clientWidth + 1), Math.max(0, offsetY) / (canvas.clientHeight + 1)); // 1: its border
     },
-    onkeydown(/** @type {KeyboardEvent} */ event) {
+    /** @param {KeyboardEvent} event */
+    onkeydown(event) {
       const step = steps[event.key];
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();

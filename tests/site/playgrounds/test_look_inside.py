@@ -26,7 +26,7 @@ LEVELS = {
     5: ("norm3", "relu3"),
     6: ("linear", "linear"),
 }
-# Looks at a value (level, channel, row, column) of each image; given as [network.js' address, both as JSON].
+# Looks at a value (level, channel, row, column) of each image; given as [address, both as JSON].
 # Many numbers travel as text, as Playwright looks at each number of a list.
 LOOK = """async ([address, text]) => {
     const [images, values] = JSON.parse(text);
@@ -101,7 +101,7 @@ def test_values_sums_and_gradients_are_those_of_torch(playground, network, image
         answers.append((maps.detach(), output.detach().flatten(), pixels.grad.flatten()))
     with playground(NAME) as found:
         text = json.dumps([images.flatten(1).tolist(), values])
-        seen = json.loads(found.page.evaluate(LOOK, [module(found, "/look-inside/network.js"), text]))
+        seen = json.loads(found.page.evaluate(LOOK, [module(found, "/core/layered-cnn.js"), text]))
     close = {"atol": 1e-4, "rtol": 0}
     for (_, *place), (maps, output, gradient), answer in zip(values, answers, seen, strict=True):
         torch.testing.assert_close(torch.tensor(answer["output"]), output, **close)
@@ -122,7 +122,7 @@ def test_the_square_is_the_receptive_field(playground, network):
                     const {field, network} = await import(address);
                     return field(network(document.querySelector("look-inside").file.tensors, 32), level);
                 }""",
-                [module(found, "/look-inside/network.js"), level],
+                [module(found, "/core/layered-cnn.js"), level],
             )
             assert seen == {"size": expected.size, "step": expected.stride, "start": expected.start}
 
