@@ -9,7 +9,7 @@ import {ACTIVATIONS, SCHEMES, predicted} from "./start-a-network/schemes.js";
 
 /** @typedef {{forward: number[], backward: number[]}} Signal */
 
-const FIRST = {yours: "kaiming", rival: "normal_fan_in", activation: "relu", width: 48, depth: 20, rate: "0.01", seed: 0};
+const FIRST = {yours: "kaiming", rival: "pytorch_default", activation: "relu", width: 48, depth: 20, rate: "0.003", seed: 0};
 const INPUTS = 784, STEPS = 150, GUESSING = Math.log(10);
 
 /** @param {Record<string, {title: string}>} entries @returns {[string, string][]} */

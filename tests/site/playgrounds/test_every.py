@@ -14,6 +14,7 @@ SOURCES = ROOT / "book" / "playgrounds"
 NAMES = sorted(path.stem for path in SOURCES.glob("*.js"))
 MOST_SCRIPT = 12_000  # bytes of a playground's modules, packed
 AT_ONCE = re.compile(r"""(?:from|import|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
+SVG = "http://www.w3.org/2000/svg"  # what kind of element is made; nothing is fetched
 CONTROLS = "button, select, input, summary, [tabindex='0']"
 
 
@@ -39,6 +40,7 @@ def test_a_script_is_an_island(path):
     """It names no other host, and needs nothing that the policy forbids."""
     text = path.read_text(encoding="utf-8")
     assert text.startswith("// @ts-check\n")
+    text = text.replace(SVG, "")
     assert not re.search(r"https?://|\beval\(|innerHTML|new Function|\.style\s*=", text)
 
 
