@@ -26,11 +26,12 @@ LEVELS = {
     5: ("norm3", "relu3"),
     6: ("linear", "linear"),
 }
-# Looks at a value (level, channel, row, column) of each image; given as [address, both as JSON].
+# Looks at a value (level, channel, row, column) of each image; given as [folder of scripts, both as JSON].
 # Many numbers travel as text, as Playwright looks at each number of a list.
-LOOK = """async ([address, text]) => {
+LOOK = """async ([folder, text]) => {
     const [images, values] = JSON.parse(text);
-    const {network, next, sum, gradient} = await import(address);
+    const {network, next} = await import(folder + "/core/layered-cnn.js");
+    const {sum, gradient} = await import(folder + "/look-inside/value.js");
     const layers = network(document.querySelector("look-inside").file.tensors, 32);
     return JSON.stringify(images.map((image, k) => {
         const data = Float32Array.from(image), outputs = [{shape: [3, 32, 32], data, sums: data}];
@@ -67,8 +68,9 @@ def images(saved) -> torch.Tensor:
     return (pixels - saved["mean"].view(3, 1, 1)) / saved["std"].view(3, 1, 1)
 
 
-def module(found, path):
-    return found.script.rpartition("/")[0] + path
+def folder(found):
+    """The folder of the scripts."""
+    return found.script.rpartition("/")[0]
 
 
 def ready(found):
@@ -101,7 +103,7 @@ def test_values_sums_and_gradients_are_those_of_torch(playground, network, image
         answers.append((maps.detach(), output.detach().flatten(), pixels.grad.flatten()))
     with playground(NAME) as found:
         text = json.dumps([images.flatten(1).tolist(), values])
-        seen = json.loads(found.page.evaluate(LOOK, [module(found, "/core/layered-cnn.js"), text]))
+        seen = json.loads(found.page.evaluate(LOOK, [folder(found), text]))
     close = {"atol": 1e-4, "rtol": 0}
     for (_, *place), (maps, output, gradient), answer in zip(values, answers, seen, strict=True):
         torch.testing.assert_close(torch.tensor(answer["output"]), output, **close)
@@ -118,11 +120,12 @@ def test_the_square_is_the_receptive_field(playground, network):
         for level in range(1, 6):
             expected = fields[LEVELS[level][1]]
             seen = found.page.evaluate(
-                """async ([address, level]) => {
-                    const {field, network} = await import(address);
+                """async ([folder, level]) => {
+                    const {network} = await import(folder + "/core/layered-cnn.js");
+                    const {field} = await import(folder + "/look-inside/value.js");
                     return field(network(document.querySelector("look-inside").file.tensors, 32), level);
                 }""",
-                [module(found, "/core/layered-cnn.js"), level],
+                [folder(found), level],
             )
             assert seen == {"size": expected.size, "step": expected.stride, "start": expected.start}
 
