@@ -78,6 +78,15 @@ def test_side_by_side_an_interrupt_leaves_no_process(book):
     assert alive == []
 
 
+def test_a_page_below_one_that_was_not_asked_for(book):
+    contents = book.folder / "_toc.yml"
+    contents.write_text(
+        "format: jb-book\nroot: index\nchapters:\n- file: cnn/data\n  sections:\n  - file: cnn/plain\n"
+    )
+    assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
+    assert "Chapter plain" in book.page("plain")
+
+
 def test_how_many_at_a_time(monkeypatch):
     monkeypatch.delenv("DLBOOK_WORKERS", raising=False)
     monkeypatch.setattr(workers, "cores", lambda: 16)

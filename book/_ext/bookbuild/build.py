@@ -82,6 +82,9 @@ class Build:
                 docnames.remove(docname)
                 if docname not in env.all_docs:
                     env.found_docs.discard(docname)
+                    # Sphinx would call the pages below it lost: the table of contents knows their place.
+                    for child in app.config.external_site_map[docname].child_files():
+                        env.files_to_rebuild.setdefault(child, set()).add(docname)
 
     def mark(self, app: Sphinx, docname: str, source: list[str]) -> None:
         """Write the fingerprint into the source that myst-nb reads: it finds the outputs by it."""
