@@ -27,8 +27,7 @@ POOLINGS = {
     "stride": lambda: BlurPool2d(1),
 }
 CLOSE = {"atol": 1e-4, "rtol": 0}
-# Does to photographs what a reader would, and returns what the networks answer from their worker; as JSON,
-# as Playwright looks at each number of a list.
+# Does what a reader would, and returns the answers of the networks' worker, as JSON, which travels faster.
 ANSWERS = """async changes => {
     const element = document.querySelector("step-aside"), found = [];
     for (const change of changes) {
@@ -73,9 +72,7 @@ def now(found):
     return found.page.evaluate("document.querySelector('step-aside').now")
 
 
-def test_logits_and_class_maps_are_those_of_torch_however_a_photograph_is_moved_and_covered(
-    playground, saved, networks
-):
+def test_moved_or_covered_the_logits_and_class_maps_are_those_of_torch(playground, saved, networks):
     generator = np.random.default_rng(0)
     changes = []
     for case in range(CASES):
