@@ -181,10 +181,27 @@ class Opened:
         session.send("HeapProfiler.collectGarbage")
         return float(session.send("Runtime.getHeapUsage")["usedSize"])
 
+    def growth(self, use: str) -> float:
+        """Return by how many bytes 200 uses let the heap grow, once 40 have filled what is kept.
+
+        Args:
+            use: a function in JavaScript that gets how often to use the playground.
+        """
+        self.page.evaluate(use, 40)
+        before = self.heap()
+        self.page.evaluate(use, 200)
+        return self.heap() - before
+
 
 def playgrounds_of_the_site() -> list[Playground]:
     """Return the playgrounds on the pages of the site in _build/html; none where there is no site."""
     return Site(Book.at(ROOT)).playgrounds
+
+
+def saved_bytes(html: Path, name: str) -> bytes:
+    """Return what the page saved for a playground, as safetensors writes it."""
+    (about,) = [each for each in playgrounds_of_the_site() if each.name == name]
+    return gzip.decompress((html / about.data).read_bytes())
 
 
 @contextmanager

@@ -1,13 +1,9 @@
 """`draw-digit` computes what PyTorch computes, reads redrawn digits, and takes mouse, finger and keys."""
 
-import gzip
-
 import numpy as np
 import pytest
 import torch
-from bookbuild.book import Book
-from bookbuild.check.site import Site
-from conftest import ROOT
+from playing import saved_bytes
 from safetensors.torch import load
 from skimage.morphology import skeletonize
 
@@ -35,8 +31,7 @@ READ = """async ([address, images, digits]) => {
 @pytest.fixture(scope="module")
 def saved(html) -> dict[str, torch.Tensor]:
     """What the page saved for the playground."""
-    (about,) = [each for each in Site(Book.at(ROOT)).playgrounds if each.name == NAME]
-    return load(gzip.decompress((html / about.data).read_bytes()))
+    return load(saved_bytes(html, NAME))
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,12 @@
 """`look-inside` computes what PyTorch computes, and a reader can go through the network in every way."""
 
-import gzip
 import json
 
 import numpy as np
 import pytest
 import torch
-from bookbuild.book import Book
-from bookbuild.check.site import Site
-from conftest import ROOT
 from PIL import Image
+from playing import saved_bytes
 from safetensors.torch import load
 
 from dlbook import activations, receptive_field
@@ -48,8 +45,7 @@ LOOK = """async ([folder, text]) => {
 @pytest.fixture(scope="module")
 def saved(html) -> dict[str, torch.Tensor]:
     """What the page saved for the playground."""
-    (about,) = [each for each in Site(Book.at(ROOT)).playgrounds if each.name == NAME]
-    return load(gzip.decompress((html / about.data).read_bytes()))
+    return load(saved_bytes(html, NAME))
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +210,7 @@ def test_its_memory_does_not_grow(playground):
     }"""
     with playground(NAME) as found:
         ready(found)
-        found.page.evaluate(use, 40)
-        heap = found.heap()
-        found.page.evaluate(use, 200)
-        assert found.heap() - heap < 1_000_000
+        assert found.growth(use) < 1_000_000
 
 
 @pytest.mark.slow

@@ -1,11 +1,10 @@
 """`<turn-the-codes>`, on what its page saved: two decoders, and codes to blend, to turn and to round."""
 
-import gzip
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from playing import saved_bytes
 from safetensors.torch import load
 
 from dlbook.playgrounds import restored
@@ -15,11 +14,9 @@ CASES = 100
 
 
 @pytest.fixture
-def saved(html, playground):
+def saved(html):
     """What the page saved, as torch has it."""
-    with playground(NAME, start=False) as opened:
-        packed = (html / opened.about.data).read_bytes()
-    return restored(load(gzip.decompress(packed)))
+    return restored(load(saved_bytes(html, NAME)))
 
 
 def decoded(saved, name, codes):

@@ -1,12 +1,12 @@
 """`<you-against-the-network>`, on what its page saved: photographs, labels, and what the network answers."""
 
-import gzip
 import io
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from playing import saved_bytes
 from safetensors.numpy import load
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
@@ -16,11 +16,9 @@ CASES = 100
 
 
 @pytest.fixture
-def saved(html, playground):
+def saved(html):
     """What the page saved, as arrays."""
-    with playground(NAME, start=False) as opened:
-        packed = (html / opened.about.data).read_bytes()
-    return load(gzip.decompress(packed))
+    return load(saved_bytes(html, NAME))
 
 
 @pytest.fixture
