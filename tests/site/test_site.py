@@ -6,6 +6,7 @@ import pytest
 from bookbuild import summary
 from bookbuild.book import Book, Page
 from bookbuild.check import site
+from browsing import built_site
 from bs4 import BeautifulSoup
 from conftest import ROOT, chapter_paths
 from topics import topics
@@ -16,7 +17,7 @@ PROGRESS_RESIDUE = ("it/s]", "s/it]", "epoch/s", "%|█", "0%|")
 
 
 def parse(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    return built_site().pages[page]
 
 
 def chapter_pages(html: Path) -> list[Path]:
@@ -72,7 +73,7 @@ CHECKS = [site.links, site.files, site.promises, site.commits]
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_what_publishing_asks_of_every_page(html, check):
-    assert list(check(site.Site(Book.at(ROOT)))) == []
+    assert list(check(built_site())) == []
 
 
 def test_every_citation_leads_to_its_source(html):

@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from bookbuild.book import Book
+from bookbuild.check.site import Site
 from playwright.sync_api import Browser, Page, sync_playwright
 
+ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Milliseconds that a page or an element is waited for before a test fails: far from any real machine.
 PATIENCE = 180_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@functools.cache
+def built_site() -> Site:
+    """Return the site in _build/html; its pages are parsed once, as that takes long."""
+    return Site(Book.at(ROOT))
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -18,10 +18,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from bookbuild.book import Book
-from bookbuild.check.site import Site
 from bookbuild.render.playgrounds import Playground, copy_scripts
-from browsing import PATIENCE, open_page, served
+from browsing import PATIENCE, built_site, open_page, served
 from playwright.sync_api import Browser, Locator, Page, Request
 
 # What the site's pages are served under, and nothing is loosened for a playground.
@@ -195,7 +193,7 @@ class Opened:
 
 def playgrounds_of_the_site() -> list[Playground]:
     """Return the playgrounds on the pages of the site in _build/html; none where there is no site."""
-    return Site(Book.at(ROOT)).playgrounds
+    return built_site().playgrounds
 
 
 def saved_bytes(html: Path, name: str) -> bytes:
