@@ -16,6 +16,7 @@ from dlbook.record import Provenance, Record
 
 pytestmark = pytest.mark.quick
 
+KERNEL = {"name": "python3", "display_name": "Python 3"}
 RECORDED = Record({}, Provenance("cpu", "a chip", "medium", "2", "3.11", "", "", 0, ()), {})
 
 
@@ -31,7 +32,7 @@ def filled(book: Book, *names: str, output: nbformat.NotebookNode | None = None)
         artifacts.mkdir(parents=True)
         (artifacts / RECORD).write_text(RECORDED.to_json())
         cell = nbformat.v4.new_code_cell(f"print({name!r})", outputs=[output] if output else [])
-        notebook = nbformat.v4.new_notebook(cells=[cell])
+        notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL})
         kept.store(book.pages_folder / f"{name}.md", notebook, artifacts, 1.0)
     return kept
 
