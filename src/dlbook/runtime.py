@@ -9,16 +9,11 @@ import platform
 import random
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -124,20 +119,6 @@ def seed_everything(seed: int) -> torch.Generator:
     np.random.seed(seed)
     torch.manual_seed(seed)
     return torch.Generator().manual_seed(seed)
-
-
-def progress(steps: Iterable[T], **options: Any) -> "tqdm[T]":
-    """Return the steps with a progress bar, in a live notebook or a terminal.
-
-    Building the book sets ``TQDM_DISABLE``, and no page shows a trace of a bar. tqdm itself heeds that
-    variable in a terminal, but not in a notebook.
-
-    Args:
-        steps: what to iterate over.
-        options: as for ``tqdm``, such as ``desc`` and ``unit``.
-    """
-    hidden = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
-    return tqdm(steps, leave=False, disable=hidden, **options)
 
 
 def device_name(device: torch.device) -> str:

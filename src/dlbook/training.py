@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
 
-from dlbook import runtime
+from dlbook import progress, runtime
 from dlbook.data import Split, batches
 from dlbook.data.augment import Augment
 from dlbook.data.batching import Transform
@@ -148,7 +148,7 @@ def fit(model: nn.Module, feed: Feed, recipe: Recipe, seed: int = 0) -> History:
     optimizer, schedule = make_optimizer(model.parameters(), recipe, recipe.steps(len(feed.train)))
     history, best = History(seed), copy_weights(model)
     start = time.perf_counter()
-    epochs = runtime.progress(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
+    epochs = progress.bar(range(recipe.epochs), desc=f"seed {seed}", unit="epoch")
     for epoch in epochs:
         train_batches = feed.batches(recipe.batch_size, generator)
         losses = train_epoch(model, train_batches, recipe, optimizer, schedule).tolist()

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from dlbook import runtime
+from dlbook import progress
 from dlbook.data import Split, batches
 from dlbook.data.batching import Transform
 from dlbook.data.files import draft
@@ -95,7 +95,7 @@ def compute_features(model: nn.Module, extract: Extract, split: Split, transform
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
-    steps = runtime.progress(range(0, len(split), _BATCH), desc="features", unit="batch")
+    steps = progress.bar(range(0, len(split), _BATCH), desc="features", unit="batch")
     device = device_of(model)
     parts = []
     for start in steps:

@@ -103,7 +103,7 @@ def test_a_broken_reference_fails_the_build(book):
 
 def test_progress_bars_leave_no_trace(book):
     book.write(
-        "plain", "from dlbook import runtime\nfor _ in runtime.progress(range(3)):\n    pass\nprint('done')"
+        "plain", "from dlbook import progress\nfor _ in progress.bar(range(3)):\n    pass\nprint('done')"
     )
     book.build()
     assert "done" in book.page("plain")

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ResponseError
 
-from dlbook import runtime
+from dlbook import progress
 from dlbook.data.entries import Archive
 from dlbook.data.files import sha256_of
 from dlbook.data.source import NoSource
@@ -259,9 +259,9 @@ class _Download:
         if have + int(length) != self.archive.size:
             raise WrongBytes(f"sent {have + int(length):,} bytes, not the {self.archive.size:,} of the file")
 
-    def _bar(self, have: int) -> "runtime.tqdm[int]":
+    def _bar(self, have: int) -> "progress.tqdm[int]":
         options = {"total": self.archive.size, "initial": have, "unit": "B", "unit_scale": True}
-        return runtime.progress((), desc=self.archive.name, **options)
+        return progress.bar((), desc=self.archive.name, **options)
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
         """Yield what arrives as it arrives: a trickle must not go unseen until a buffer is full."""

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms import functional
 
-from dlbook import runtime
+from dlbook import progress
 from dlbook.data.dataset import Split
 from dlbook.data.files import sha256_of_all, visible_files
 from dlbook.data.source import DataError
@@ -79,7 +79,7 @@ def read(photos: Sequence[Photo], classes: tuple[str, ...], size: int) -> tuple[
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         decoded = pool.map(_decode_into, images, [photo.path for photo in photos])
-        problems = list(runtime.progress(decoded, desc="decoding", unit="photo", total=len(photos)))
+        problems = list(progress.bar(decoded, desc="decoding", unit="photo", total=len(photos)))
     skipped = {photo.path: why for photo, why in zip(photos, problems, strict=True) if why}
     if skipped:
         good = torch.tensor([not why for why in problems], dtype=torch.bool)

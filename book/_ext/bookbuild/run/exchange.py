@@ -131,7 +131,7 @@ def download(address: str, target: Path) -> Path:
     Raises:
         CacheError: it cannot be had, or is larger or takes longer than is accepted.
     """
-    from dlbook.data import fetching  # here, as it takes long to import
+    from dlbook.data import fetching  # here, as few builds need it
 
     start, limits = time.monotonic(), (fetching.LIMITS.connect, fetching.LIMITS.silence)
     try:

@@ -250,7 +250,7 @@ def stand_ins_are_forbidden() -> bool:
 
 def answers(address: str) -> bool:
     """Tell whether a web server is there, whatever it says, within seconds."""
-    from dlbook.data import fetching  # here, as it takes long to import
+    from dlbook.data import fetching  # here, as few builds need it
 
     try:
         with fetching.session(0) as session:
