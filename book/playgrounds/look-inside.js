@@ -101,7 +101,6 @@ class LookInside extends Playground {
     const whole = (name, end, first = 0) =>
       Math.min(end - 1, Math.max(0, Math.floor(Number(state[name] ?? first)) || 0));
     const photo = whole("photo", this.photographs.length);
-    this.photo.value = `${photo}`;
     if (!await this.take(this.photographs[photo])) return;
     const level = whole("layer", ANSWER + 1, LAST) || LAST, [channels, height, width] = this.outputs[level].shape;
     /** @type {[number, number, number]} */
@@ -119,6 +118,7 @@ class LookInside extends Playground {
       return (value / 255 - mean.data[color]) / std.data[color];
     });
     this.pixels = pixels;
+    this.photo.value = `${this.photographs.indexOf(/** @type {any} */ (pixels))}`;
     this.refresh();
     /** @type {Output[]} */
     const outputs = [{shape: [3, side, side], data, sums: data}];
@@ -159,7 +159,7 @@ class LookInside extends Playground {
   async go(level, channel, row = 0, column = 0) {
     if (!await this.look(level, channel, row, column)) return;
     this.said(this.words);
-    const photo = this.photographs.indexOf(/** @type {any} */ (this.pixels));
+    const photo = +this.photo.value;
     this.saveState({...photo > 0 && {photo}, layer: level, ...this.place});
   }
 
