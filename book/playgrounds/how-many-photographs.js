@@ -152,16 +152,17 @@ class HowManyPhotographs extends Playground {
   /** What was found, in words. */
   get words() {
     const {length} = this.file.tensors.test_labels.data, [right, wrong] = this.changes.map(each => each.length);
-    const shares = KINDS.map(kind => `${percent(this.hits(this.now, kind) / length, 0)} with ${TITLES[kind].toLowerCase()}`).join(", ");
-    return `${inWords(this.now)}: of ${length} test photographs, ${shares} are named correctly. Compared with `
-      + `${inWords(this.past)}, ${right} answers on the features “${TITLES[this.kind].toLowerCase()}” became right, and ${wrong} wrong.`;
+    const [trained, random, pixels] = KINDS.map(kind => percent(this.hits(this.now, kind) / length, 0));
+    return `${inWords(this.now)}: with the trained network ${trained} of the test photographs are named correctly, with the random `
+      + `one ${random}, and with pixels ${pixels}. Compared with ${inWords(this.past)}, ${right} answers became right and ${wrong} wrong `
+      + `(${TITLES[this.kind].toLowerCase()}).`;
   }
 
   draw() {
     const {now, past, found} = this, {length} = this.file.tensors.test_labels.data;
     this.counts.value = `${now.count}`;
     this.kinds.value = this.kind;
-    this.which.textContent = `draw ${now.draw} of ${DRAWS}; more photographs of a draw are the fewer ones, and others`;
+    this.which.textContent = `draw ${now.draw} of ${DRAWS}: a larger number keeps the photographs of a smaller one`;
     if (found.has(keyOf(now))) this.sides.forEach(({show}, k) => show(this.hits(now, KINDS[k]), length));
     this.chart.show({x: [0, COUNTS.length - 1], y: [0, 1], ticks: TICKS, marks: MARKS}, KINDS.flatMap(kind => this.series(kind)));
     const known = found.has(keyOf(now)) && found.has(keyOf(past));

@@ -110,7 +110,10 @@ function downhill(slope, guess, past) {
     each.part = each.scale * dot(each.step, way);
     way = way.map((value, at) => value - each.part * each.change[at]);
   }
-  way = way.map((value, at) => value * guess[at]);
+  // The guess has the right shape, and the last step tells how large it should be.
+  const last = parts[parts.length - 1];
+  const size = last ? 1 / last.scale / dot(last.change, last.change.map((each, at) => each * guess[at])) : 1;
+  way = way.map((value, at) => value * guess[at] * size);
   for (const {step, change, scale, part} of parts) {
     const back = scale * dot(change, way);
     way = way.map((value, at) => value + (part - back) * step[at]);
