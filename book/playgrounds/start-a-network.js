@@ -2,9 +2,9 @@
 // <start-a-network>: two ways to draw the first weights of the same deep network, the size of their signals by layer,
 // and how the two train, side by side.
 
+import {chart, decades} from "./core/chart.js";
 import {button, controls, make, menu, percent, slider} from "./core/elements.js";
 import {Playground} from "./core/playground.js";
-import {chart, decades} from "./start-a-network/chart.js";
 import {ACTIVATIONS, SCHEMES, predicted} from "./start-a-network/schemes.js";
 
 /** @typedef {{forward: number[], backward: number[]}} Signal */

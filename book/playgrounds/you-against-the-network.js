@@ -2,10 +2,11 @@
 // <you-against-the-network>: the reader names test photographs, and sees how the page's network did on the same ones.
 
 import {button, checkbox, controls, make, percent, picture} from "./core/elements.js";
-import {wilson} from "./core/intervals.js";
 import {photographs} from "./core/photographs.js";
 import {Playground} from "./core/playground.js";
-import {confusion, score, shuffled} from "./you-against-the-network/match.js";
+import {shuffled} from "./core/random.js";
+import {side} from "./core/sides.js";
+import {confusion, score} from "./you-against-the-network/match.js";
 
 const SIDE = 32, CLASSES = 10, SECONDS = 4, TICK = 100;
 const FIRST = {seed: 1, clock: false};
@@ -160,23 +161,6 @@ class YouAgainstTheNetwork extends Playground {
     this.tables.you.show(confusion(this.answers, labels, CLASSES));
     this.tables.network.show(confusion(theirs, labels, CLASSES));
   }
-}
-
-/** How one side stands: its share of the photographs, and how sure that share is. @param {string} name */
-function side(name) {
-  const text = make("span"), range = make("i"), tick = make("b");
-  return {
-    element: make("div", {className: "side"}, make("strong", {}, name), make("div", {className: "bar", "aria-hidden": "true"}, range, tick), text),
-    /** @param {number} hits  @param {number} count */
-    show(hits, count) {
-      const [low, high] = wilson(hits, count);
-      range.style.left = percent(low);
-      range.style.width = percent(high - low);
-      tick.hidden = !count;
-      tick.style.left = percent(count && hits / count);
-      text.textContent = count ? `${hits} of ${count}: ${percent(hits / count, 0)}, 95% interval ${percent(low, 0)} to ${percent(high, 0)}` : "nothing yet";
-    },
-  };
 }
 
 /** A table of labels against answers. @param {string} name  @param {string[]} classes */

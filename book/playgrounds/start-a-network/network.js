@@ -1,7 +1,8 @@
 // @ts-check
 // A network of linear layers for a batch of images: its first weights, the way forward, the way back, and one step.
 
-import {ACTIVATIONS, SCHEMES, generator} from "./schemes.js";
+import {generator} from "../core/random.js";
+import {ACTIVATIONS, SCHEMES} from "./schemes.js";
 
 /**
  * @typedef {object} Network

@@ -31,23 +31,6 @@ export const ACTIVATIONS = {
 };
 
 /**
- * Random numbers that follow from a seed alone: 32 bits, shifted and combined (Marsaglia, 2003).
- * @param {number} seed  a whole number from 0
- */
-export function generator(seed) {
-  let bits = Math.imul(seed + 1, 0x9e3779b9);
-  const uniform = () => {
-    bits ^= bits << 13;
-    bits ^= bits >>> 17;
-    bits ^= bits << 5;
-    return (bits >>> 0) / 2 ** 32; // above 0 and below 1
-  };
-  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  for (let k = 0; k < 20; k++) uniform(); // so that neighboring seeds have nothing in common
-  return {uniform, normal};
-}
-
-/**
  * The mean of a function of a standard normal number, from the middles of 480 narrow strips.
  * @param {(z: number) => number} of
  */

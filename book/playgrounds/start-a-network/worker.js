@@ -2,7 +2,7 @@
 // What would keep the page waiting: to measure the signal of a network, and to train it. One network at a time.
 
 import {atRest, backward, crossEntropy, drawn, forward, gradients, meanSquare, step} from "./network.js";
-import {generator} from "./schemes.js";
+import {generator} from "../core/random.js";
 
 /**
  * @typedef {{images: Float32Array, labels: Uint8Array}} Digits  (digits, pixels), standardized

@@ -1,24 +1,5 @@
 // @ts-check
-// A match over photographs: in which order they come, and how it stands.
-
-/**
- * The numbers from 0 on in a random order, the same for the same seed.
- * @param {number} count
- * @param {number} seed
- */
-export function shuffled(count, seed) {
-  const numbers = Array.from({length: count}, (_, k) => k);
-  let state = seed;
-  for (let last = count - 1; last > 0; last--) {
-    // Mulberry32, a generator of 32 bits.
-    state = (state + 0x6D2B79F5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    const other = ((mixed ^ (mixed >>> 14)) >>> 0) % (last + 1);
-    [numbers[last], numbers[other]] = [numbers[other], numbers[last]];
-  }
-  return numbers;
-}
+// A match over photographs: how it stands.
 
 /**
  * How often each class was taken for each: rows are labels, columns are answers.

@@ -27,7 +27,7 @@ def names(saved):
 
 
 def order(opened, count, seed=1):
-    return opened.call(f"./{NAME}/match.js", "shuffled", count, seed)
+    return opened.call("./core/random.js", "shuffled", count, seed)
 
 
 def rows(opened, which):

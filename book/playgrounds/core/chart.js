@@ -1,13 +1,14 @@
 // @ts-check
 // A small chart of lines and dots, drawn as SVG: sharp at any size, in the colors of the page.
 
-import {make} from "../core/elements.js";
+import {make} from "./elements.js";
 
 const WIDTH = 240, HEIGHT = 170, LEFT = 40, RIGHT = 234, TOP = 8, BOTTOM = 140;
 
 /**
  * @typedef {{kind: "line" | "dots", color: string, points: [x: number, y: number][]}} Series
- * @typedef {{x: [number, number], y: [number, number], ticks: [y: number, label: string][]}} Axes
+ * @typedef {{x: [number, number], y: [number, number], ticks: [y: number, label: string][], marks?: [x: number, label: string][]}} Axes
+ *     without marks, both ends of the x axis have their numbers
  */
 
 /** @param {string} tag @param {Record<string, string | number>} attributes @param {(Node | string)[]} children */
@@ -29,7 +30,7 @@ export function chart(description, caption, below) {
   const frame = svg("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": description});
   return {
     element: make("figure", {}, make("figcaption", {}, caption), frame),
-    show({x, y, ticks}, series) {
+    show({x, y, ticks, marks = x.map(value => [value, `${value}`])}, series) {
       /** @param {number} value */
       const across = value => LEFT + (value - x[0]) / (x[1] - x[0] || 1) * (RIGHT - LEFT);
       /** @param {number} value */
@@ -37,15 +38,17 @@ export function chart(description, caption, below) {
       const grid = ticks.flatMap(([value, label]) => [
         svg("line", {class: "grid", x1: LEFT, x2: RIGHT, y1: up(value), y2: up(value)}),
         svg("text", {x: LEFT - 4, y: up(value) + 4, "text-anchor": "end"}, label)]);
-      const ends = x.map((value, k) =>
-        svg("text", {x: across(value), y: BOTTOM + 13, "text-anchor": k ? "end" : "start"}, `${value}`));
+      const places = marks.map(([value, label]) => {
+        const anchor = value === x[0] ? "start" : value === x[1] ? "end" : "middle";
+        return svg("text", {x: across(value), y: BOTTOM + 13, "text-anchor": anchor}, label);
+      });
       const title = svg("text", {x: (LEFT + RIGHT) / 2, y: BOTTOM + 25, "text-anchor": "middle"}, below);
       const drawn = series.map(({kind, color, points}) => {
         const seen = points.filter(([, value]) => value >= y[0] && value <= y[1]).map(([px, py]) => [across(px), up(py)]);
         if (kind === "line") return svg("polyline", {class: color, points: seen.map(place => place.join()).join(" ")});
         return svg("g", {class: color}, ...seen.map(([cx, cy]) => svg("circle", {cx, cy, r: 2.2})));
       });
-      frame.replaceChildren(...grid, ...ends, title, ...drawn);
+      frame.replaceChildren(...grid, ...places, title, ...drawn);
     },
   };
 }
