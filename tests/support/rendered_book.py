@@ -24,7 +24,8 @@ extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_extern
 external_toc_path = "../_toc.yml"
 nb_execution_mode = "cache"
 nb_render_markdown_format = "{markdown}"
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+html_math_renderer = "{formulas}"
 bibtex_bibfiles = []
 html_theme = "sphinx_book_theme"
 """
@@ -58,7 +59,7 @@ class RenderedBook:
         self.folder = folder
         self.source = folder / "book"
         self.source.mkdir(parents=True)
-        (self.source / "conf.py").write_text(CONFIG.format(markdown=_setting("nb_render_markdown_format")))
+        (self.source / "conf.py").write_text(_config())
         self.names = ["index"]
         self.write("index", "# First page\n")
 
@@ -136,6 +137,12 @@ class RenderedBook:
     def results(self) -> dict:
         """What the build gathered."""
         return json.loads((self.folder / "_build" / "results.json").read_text())
+
+
+def _config() -> str:
+    """Return the book's ``conf.py``."""
+    markdown, formulas = _setting("nb_render_markdown_format"), _setting("html_math_renderer")
+    return CONFIG.format(markdown=markdown, formulas=formulas)
 
 
 def _setting(name: str) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from bookbuild.render import figures, placeholders, playgrounds, results, run_times
+from bookbuild.render import figures, formulas, placeholders, playgrounds, results, run_times
 
 
 def add_markup(app: Sphinx) -> None:
-    """Tell Sphinx of the book's roles and directives."""
+    """Tell Sphinx of the book's roles and directives, and of what writes its formulas."""
+    formulas.add_renderer(app)
     app.add_role("result", results.ResultRole())
     app.add_role("provenance", results.ProvenanceRole())
     app.add_directive("promises", results.PromisesDirective)
