@@ -6,6 +6,7 @@ So what the extension renders is tested in process, by Sphinx's own test applica
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -20,7 +21,7 @@ from dlbook.data import Source
 from dlbook.record import Provenance, Record, Result, SavedFile
 
 CONFIG = """
-extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_external_toc", "bookbuild"]
+extensions = {extensions}
 external_toc_path = "../_toc.yml"
 nb_execution_mode = "cache"
 nb_render_markdown_format = "{markdown}"
@@ -141,11 +142,14 @@ class RenderedBook:
 
 def _config() -> str:
     """Return the book's ``conf.py``."""
-    markdown, formulas = _setting("nb_render_markdown_format"), _setting("html_math_renderer")
-    return CONFIG.format(markdown=markdown, formulas=formulas)
+    return CONFIG.format(
+        extensions=_setting("extensions"),
+        markdown=_setting("nb_render_markdown_format"),
+        formulas=_setting("html_math_renderer"),
+    )
 
 
-def _setting(name: str) -> str:
+def _setting(name: str) -> Any:
     """Return what the book's own configuration tells Sphinx."""
     return yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"][name]
 
