@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from bookbuild.render import figures, formulas, placeholders, playgrounds, results, run_times
+from bookbuild.render import figures, formulas, pictures, placeholders, playgrounds, results, run_times
 
 
 def add_markup(app: Sphinx) -> None:
@@ -28,6 +28,7 @@ def add_markup(app: Sphinx) -> None:
         playgrounds.PlaygroundPlaceholder,
     ):
         app.add_node(node, html=(placeholders.skip_node, None))
+    app.add_node(pictures.Picture, html=(pictures.visit, pictures.depart))
     fallback = (playgrounds.show_fallback, playgrounds.show_fallback)
     app.add_node(
         playgrounds.PlaygroundElement,

@@ -21,7 +21,7 @@ USED_WHERE = {
 # Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
-STATIC = "_static"
+FOLDERS = ("_static", "_images")
 KEPT = ("_static/playgrounds/",)  # with an order of their own
 TEXTS = (".html", ".css", ".js")
 
@@ -60,15 +60,16 @@ def _deferred(script: Any) -> Any:
 
 
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:
-    """Remove the files that the theme and the extensions brought, and no page of the site uses."""
+    """Remove what the theme, the extensions or earlier builds brought, and no page of the site uses."""
     if exception is None and app.builder.format == "html":
         for path in unused(Path(app.outdir)):
             path.unlink()
 
 
 def unused(site: Path) -> Iterator[Path]:
-    """Yield the files in the static folder that nothing names: no page, and nothing that a page names."""
-    rest = {path for path in (site / STATIC).rglob("*") if path.is_file() and not _is_kept(site, path)}
+    """Yield pictures, scripts and styles that nothing names: no page, and nothing that a page names."""
+    files = [path for folder in FOLDERS for path in (site / folder).rglob("*")]
+    rest = {path for path in files if path.is_file() and not _is_kept(site, path)}
     texts = [path for path in site.rglob("*.html") if path not in rest]
     while texts:
         text = "\n".join(path.read_text(encoding="utf-8") for path in texts)
