@@ -6,6 +6,7 @@ So what the extension renders is tested in process, by Sphinx's own test applica
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -20,11 +21,12 @@ from dlbook.data import Source
 from dlbook.record import Provenance, Record, Result, SavedFile
 
 CONFIG = """
-extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx_external_toc", "bookbuild"]
+extensions = {extensions}
 external_toc_path = "../_toc.yml"
 nb_execution_mode = "cache"
 nb_render_markdown_format = "{markdown}"
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+html_math_renderer = "{formulas}"
 bibtex_bibfiles = []
 html_theme = "sphinx_book_theme"
 """
@@ -58,7 +60,7 @@ class RenderedBook:
         self.folder = folder
         self.source = folder / "book"
         self.source.mkdir(parents=True)
-        (self.source / "conf.py").write_text(CONFIG.format(markdown=_setting("nb_render_markdown_format")))
+        (self.source / "conf.py").write_text(_config())
         self.names = ["index"]
         self.write("index", "# First page\n")
 
@@ -138,7 +140,16 @@ class RenderedBook:
         return json.loads((self.folder / "_build" / "results.json").read_text())
 
 
-def _setting(name: str) -> str:
+def _config() -> str:
+    """Return the book's ``conf.py``."""
+    return CONFIG.format(
+        extensions=_setting("extensions"),
+        markdown=_setting("nb_render_markdown_format"),
+        formulas=_setting("html_math_renderer"),
+    )
+
+
+def _setting(name: str) -> Any:
     """Return what the book's own configuration tells Sphinx."""
     return yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"][name]
 

@@ -45,8 +45,7 @@ class Book:
         (folder / "book" / "cnn").mkdir(parents=True)
         shutil.copytree(ROOT / "src", folder / "src")
         shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext")
-        (folder / "book" / "_static").mkdir()
-        (folder / "book" / "_static" / "book.css").touch()
+        shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
         shutil.copy(ROOT / "book" / "references.bib", folder / "book")
         shutil.copy(ROOT / "_config.yml", folder)
         for lock in ROOT.glob("requirements*.txt"):

@@ -16,7 +16,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     from bookbuild import reading, render
     from bookbuild.build import Build
-    from bookbuild.render import furniture, launch, playgrounds
+    from bookbuild.render import assets, furniture, launch, pictures, playgrounds
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
@@ -32,6 +32,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("config-inited", build.suppress_consequences)
     app.connect("config-inited", launch.name_repository)
     app.connect("config-inited", furniture.name_commit)
+    app.connect("config-inited", assets.use_templates)
     app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb's own
     app.connect("env-get-outdated", build.outdated)
     app.connect("env-before-read-docs", reading.begin)
@@ -39,11 +40,13 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("source-read", build.mark)
     app.connect("env-updated", build.refresh)
     app.connect("doctree-resolved", build.fill)
+    app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
     app.connect("html-page-context", furniture.stamp_commit)
     app.connect("html-page-context", playgrounds.add_style)
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
-    app.connect("html-page-context", furniture.drop_repeated_scripts, priority=900)
+    app.connect("html-page-context", assets.choose, priority=900)
     app.connect("build-finished", build.write, priority=400)  # its warnings count
+    app.connect("build-finished", assets.drop_unused, priority=800)  # behind all that adds files
     app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from bookbuild.render import figures, placeholders, playgrounds, results, run_times
+from bookbuild.render import figures, formulas, pictures, placeholders, playgrounds, results, run_times
 
 
 def add_markup(app: Sphinx) -> None:
-    """Tell Sphinx of the book's roles and directives."""
+    """Tell Sphinx of the book's roles and directives, and of what writes its formulas."""
+    formulas.add_renderer(app)
     app.add_role("result", results.ResultRole())
     app.add_role("provenance", results.ProvenanceRole())
     app.add_directive("promises", results.PromisesDirective)
@@ -27,6 +28,7 @@ def add_markup(app: Sphinx) -> None:
         playgrounds.PlaygroundPlaceholder,
     ):
         app.add_node(node, html=(placeholders.skip_node, None))
+    app.add_node(pictures.Picture, html=(pictures.visit, pictures.depart))
     fallback = (playgrounds.show_fallback, playgrounds.show_fallback)
     app.add_node(
         playgrounds.PlaygroundElement,

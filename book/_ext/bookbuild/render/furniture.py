@@ -1,4 +1,4 @@
-"""Mend what the theme and its extensions leave wrong in every page."""
+"""Say in every page from which commit it was built."""
 
 import functools
 from pathlib import Path
@@ -9,19 +9,6 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from bookbuild.repository import commit
-
-
-def drop_repeated_scripts(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Load each script once: sphinx-thebe's stands twice in a page, and the second time is an error.
-
-    Sphinx itself drops twins, but takes those without a file for different: one has the name None,
-    the other an empty one.
-    """
-    scripts = context.get("script_files", [])
-    unique = {(script.filename or "", repr(script.attributes)): script for script in reversed(scripts)}
-    context["script_files"] = list(reversed(unique.values()))
 
 
 def name_commit(app: Sphinx, config: Config) -> None:

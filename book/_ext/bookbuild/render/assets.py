@@ -1,0 +1,83 @@
+"""Scripts and style sheets: each page loads those it uses, and none of them holds up its first view."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+# File → what stands in the text of a page that uses it. Other files are for every page.
+USED_WHERE = {
+    "clipboard.min.js": re.compile('class="highlight'),
+    "copybutton.js": re.compile('class="highlight'),
+    "copybutton.css": re.compile('class="highlight'),
+    "design-tabs.js": re.compile("sd-tab-set"),
+    "sphinx-design.min.css": re.compile(r'class="[^"]*\bsd-'),
+    "mystnb.*.css": re.compile(r'class="[^"]*\b(cell|output)\b'),
+}
+# Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
+PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
+SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
+FOLDERS = ("_static", "_images")
+KEPT = ("_static/playgrounds/",)  # with an order of their own
+TEXTS = (".html", ".css", ".js")
+
+
+def use_templates(app: Sphinx, config: Config) -> None:
+    """Put our templates before the theme's of the same names."""
+    config.templates_path = [*config.templates_path, str(Path(__file__).parent / "templates")]
+
+
+def choose(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Leave out scripts and style sheets that the page does not use, and defer the scripts."""
+    body = context.get("body", "")
+    styles, scripts = context.get("css_files", []), context.get("script_files", [])
+    context["css_files"] = [style for style in styles if _is_used(style.filename, body)]
+    used = [script for script in scripts if _is_used(script.filename, body) and not _names_page(script)]
+    context["script_files"] = used if page == SEARCH else [_deferred(script) for script in used]
+
+
+def _is_used(filename: str | None, body: str) -> bool:
+    path = Path(filename or "")
+    signs = [sign for pattern, sign in USED_WHERE.items() if path.match(pattern)]
+    return all(sign.search(body) for sign in signs)
+
+
+def _names_page(script: Any) -> bool:
+    return str(script.attributes.get("body", "")).startswith(PAGE_NAME)
+
+
+def _deferred(script: Any) -> Any:
+    """Return a script that waits for the page; one without a file cannot."""
+    if not script.filename or "async" in script.attributes:
+        return script
+    return type(script)(script.filename, priority=script.priority, **script.attributes | {"defer": "defer"})
+
+
+def drop_unused(app: Sphinx, exception: Exception | None) -> None:
+    """Remove what the theme, the extensions or earlier builds brought, and no page of the site uses."""
+    if exception is None and app.builder.format == "html":
+        for path in unused(Path(app.outdir)):
+            path.unlink()
+
+
+def unused(site: Path) -> Iterator[Path]:
+    """Yield pictures, scripts and styles that nothing names: no page, and nothing that a page names."""
+    files = [path for folder in FOLDERS for path in (site / folder).rglob("*")]
+    rest = {path for path in files if path.is_file() and not _is_kept(site, path)}
+    texts = [path for path in site.rglob("*.html") if path not in rest]
+    while texts:
+        text = "\n".join(path.read_text(encoding="utf-8") for path in texts)
+        found = {path for path in rest if path.name in text}
+        texts = [path for path in found if path.suffix in TEXTS]
+        rest -= found
+    yield from sorted(rest)
+
+
+def _is_kept(site: Path, path: Path) -> bool:
+    return path.suffix == ".txt" or path.relative_to(site).as_posix().startswith(KEPT)

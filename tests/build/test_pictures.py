@@ -1,0 +1,94 @@
+"""Pictures in a page: what a reader with a slow line has to fetch, and what keeps its place till then."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from bs4.element import Tag
+from PIL import Image
+from rendered_book import RenderedBook
+
+pytestmark = pytest.mark.quick
+
+WIDTH, HEIGHT = 320, 200
+
+
+def drawn(seed: int) -> np.ndarray:
+    """Return a picture of soft colors, as a photograph has them: uint8, ``(HEIGHT, WIDTH, 3)``."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+
+
+def png(pixels: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.fixture
+def book(tmp_path) -> RenderedBook:
+    book = RenderedBook(tmp_path)
+    book.write_chapter("one", "Prose.")
+    book.compute("one", {}, shown=[{"image/png": png(drawn(seed))} for seed in (1, 2)])
+    book.write("index", "# First page\n\n:::{page-figure} one\n:number: 2\n:::\n")
+    assert book.build() == ""
+    return book
+
+
+def images(book: RenderedBook, page: str) -> list[Tag]:
+    return BeautifulSoup(book.page(page), "html.parser").select("article img")
+
+
+def file(book: RenderedBook, image: Tag) -> Path:
+    return book.folder / "_build" / "html" / str(image["src"])
+
+
+def test_a_picture_is_small_and_looks_the_same(book):
+    for seed, image in zip((1, 2), images(book, "one"), strict=True):
+        path = file(book, image)
+        with Image.open(path) as shown:
+            difference = np.asarray(shown.convert("RGB"), int) - drawn(seed)
+        assert np.abs(difference).mean() < 2
+        assert path.stat().st_size < len(base64.b64decode(png(drawn(seed)))) / 2
+
+
+def test_a_picture_that_webp_would_make_larger_stays(book):
+    book.write_chapter("one", "Other prose.")
+    checks = np.indices((HEIGHT, WIDTH)).sum(axis=0) % 2 * 255  # every PNG row repeats another
+    book.compute("one", {}, shown=[{"image/png": png(np.repeat(checks[..., None], 3, 2).astype(np.uint8))}])
+    book.write("index", "# First page\n")
+    assert book.build() == ""
+    (image,) = images(book, "one")
+    assert file(book, image).suffix == ".png"
+    assert file(book, image).exists()
+
+
+def test_room_is_kept_and_what_is_far_below_waits(book):
+    first, second = images(book, "one")
+    assert [first["width"], first["height"]] == [str(WIDTH), str(HEIGHT)]
+    assert "loading" not in first.attrs
+    assert [second["loading"], second["decoding"]] == ["lazy", "async"]
+    (card,) = images(book, "index")
+    assert card["src"] == second["src"]
+    assert "loading" not in card.attrs
+
+
+def test_a_build_that_writes_another_page_leaves_each_its_pictures(book):
+    before = images(book, "one")
+    book.write("index", "# First page\n\nWithout a card.\n")
+    for _ in range(2):
+        assert book.build() == ""
+        assert images(book, "one") == before
+        assert all(file(book, image).exists() for image in before)
+
+
+def test_no_picture_is_left_in_the_site_that_no_page_shows(book):
+    book.write_chapter("one", "Other prose.")
+    book.compute("one", {}, shown=[{"image/png": png(drawn(3))}])
+    book.write("index", "# First page\n")
+    assert book.build() == ""
+    (image,) = images(book, "one")
+    assert list((book.folder / "_build" / "html" / "_images").iterdir()) == [file(book, image)]
