@@ -19,9 +19,10 @@ def drop_repeated_scripts(
     Sphinx itself drops twins, but takes those without a file for different: one has the name None,
     the other an empty one.
     """
-    scripts = context.get("script_files", [])
-    unique = {(script.filename or "", repr(script.attributes)): script for script in reversed(scripts)}
-    context["script_files"] = list(reversed(unique.values()))
+    unique: dict[tuple[str, str], Any] = {}
+    for script in context.get("script_files", []):
+        unique.setdefault((script.filename or "", repr(script.attributes)), script)
+    context["script_files"] = list(unique.values())
 
 
 def name_commit(app: Sphinx, config: Config) -> None:
