@@ -58,7 +58,7 @@ class RenderedBook:
         self.folder = folder
         self.source = folder / "book"
         self.source.mkdir(parents=True)
-        (self.source / "conf.py").write_text(CONFIG.format(markdown=_setting("nb_render_markdown_format")))
+        (self.source / "conf.py").write_text(CONFIG.format(markdown=setting("nb_render_markdown_format")))
         self.names = ["index"]
         self.write("index", "# First page\n")
 
@@ -138,7 +138,7 @@ class RenderedBook:
         return json.loads((self.folder / "_build" / "results.json").read_text())
 
 
-def _setting(name: str) -> str:
+def setting(name: str) -> str:
     """Return what the book's own configuration tells Sphinx."""
     return yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"][name]
 
