@@ -143,13 +143,13 @@ class RenderedBook:
 def _config() -> str:
     """Return the book's ``conf.py``."""
     return CONFIG.format(
-        extensions=_setting("extensions"),
-        markdown=_setting("nb_render_markdown_format"),
-        formulas=_setting("html_math_renderer"),
+        extensions=setting("extensions"),
+        markdown=setting("nb_render_markdown_format"),
+        formulas=setting("html_math_renderer"),
     )
 
 
-def _setting(name: str) -> Any:
+def setting(name: str) -> Any:
     """Return what the book's own configuration tells Sphinx."""
     return yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"][name]
 

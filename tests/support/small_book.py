@@ -45,7 +45,8 @@ class Book:
         (folder / "book" / "cnn").mkdir(parents=True)
         shutil.copytree(ROOT / "src", folder / "src")
         shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext")
-        shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
+        for looks in ("_static", "_templates"):
+            shutil.copytree(ROOT / "book" / looks, folder / "book" / looks)
         shutil.copy(ROOT / "book" / "references.bib", folder / "book")
         shutil.copy(ROOT / "_config.yml", folder)
         for lock in ROOT.glob("requirements*.txt"):

@@ -16,7 +16,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     from bookbuild import reading, render
     from bookbuild.build import Build
-    from bookbuild.render import assets, furniture, launch, pictures, playgrounds
+    from bookbuild.render import assets, furniture, launch, pictures, playgrounds, sharing
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
@@ -42,6 +42,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("doctree-resolved", build.fill)
     app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
     app.connect("html-page-context", furniture.stamp_commit)
+    app.connect("html-page-context", sharing.describe)
     app.connect("html-page-context", playgrounds.add_style)
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
     app.connect("html-page-context", assets.choose, priority=900)

@@ -15,7 +15,7 @@ from sphinx.util import logging
 from bookbuild import summary
 from bookbuild.book import Book, BookError, Settings
 from bookbuild.promises import PromiseError
-from bookbuild.render import launch, placeholders, playgrounds, results
+from bookbuild.render import launch, placeholders, playgrounds, results, sharing
 from bookbuild.run.cache import ExecutionCache, lock
 from bookbuild.run.execute import execute
 from bookbuild.run.keys import changes, with_fingerprint
@@ -109,11 +109,12 @@ class Build:
         launch.add_buttons(self.book.pages.get(page), self.book.root, context)
 
     def write(self, app: Sphinx, exception: Exception | None) -> None:
-        """Write what goes beside the pages: notebooks, results, files that pages saved, and playgrounds."""
+        """Write what goes beside the pages: notebooks, results, saved files, playgrounds, a map."""
         if exception is None:
             launch.write_notebooks(app, self.book)
             summary.write(self.book)
             playgrounds.publish(app, self.book)
+            sharing.write_map(app, self.book)
 
     def finish(self, app: Sphinx, exception: BaseException | None) -> None:
         """Let the next build begin."""
