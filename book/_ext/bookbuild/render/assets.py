@@ -23,6 +23,7 @@ PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
 FOLDERS = ("_static", "_images")
 KEPT = ("_static/playgrounds/",)  # with an order of their own
+MAP = ".map"  # leads from a packed script to a source that the site has not
 TEXTS = (".html", ".css", ".js")
 
 
@@ -73,11 +74,11 @@ def unused(site: Path) -> Iterator[Path]:
     texts = [path for path in site.rglob("*.html") if path not in rest]
     while texts:
         text = "\n".join(path.read_text(encoding="utf-8") for path in texts)
-        found = {path for path in rest if path.name in text}
+        found = {path for path in rest if path.name in text and path.suffix != MAP}
         texts = [path for path in found if path.suffix in TEXTS]
         rest -= found
     yield from sorted(rest)
 
 
 def _is_kept(site: Path, path: Path) -> bool:
-    return path.suffix == ".txt" or path.relative_to(site).as_posix().startswith(KEPT)
+    return path.relative_to(site).as_posix().startswith(KEPT)
