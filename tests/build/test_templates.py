@@ -4,7 +4,6 @@ import json
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT
 from rendered_book import RenderedBook, setting
 
 pytestmark = pytest.mark.quick
@@ -12,12 +11,8 @@ pytestmark = pytest.mark.quick
 
 def test_whatever_a_reader_can_press_in_the_sidebar_has_a_name_and_lies_in_a_landmark(tmp_path):
     book = RenderedBook(tmp_path)
-    settings = {
-        "templates_path": [str(ROOT / "book" / "_templates")],
-        "html_sidebars": setting("html_sidebars"),
-    }
     with (book.source / "conf.py").open("a") as conf:
-        conf.writelines(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        conf.write(f"html_sidebars = {json.dumps(setting('html_sidebars'))}\n")
     for name in ("core", "deeper"):
         book.write(name, f"# Page {name}\n")
     nested = "- file: core\n  sections:\n  - file: deeper\n"

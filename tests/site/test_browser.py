@@ -47,15 +47,6 @@ def test_one_search_field_and_no_empty_header(browser, address, path):
     page.context.close()
 
 
-def test_dark_mode_is_dark(browser, address, path):
-    page, _ = open_page(browser, f"{address}/{path}", scheme="dark")
-    brightness = page.evaluate(
-        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
-    )
-    assert max(brightness) < 60
-    page.context.close()
-
-
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_every_figure_loads_and_fits(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}", width=390)

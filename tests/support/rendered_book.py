@@ -27,6 +27,7 @@ nb_execution_mode = "cache"
 nb_render_markdown_format = "{markdown}"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 html_math_renderer = "{formulas}"
+templates_path = ["{templates}"]
 bibtex_bibfiles = []
 html_theme = "sphinx_book_theme"
 """
@@ -146,6 +147,7 @@ def _config() -> str:
         extensions=setting("extensions"),
         markdown=setting("nb_render_markdown_format"),
         formulas=setting("html_math_renderer"),
+        templates=ROOT / "book" / "_templates",
     )
 
 

@@ -32,7 +32,6 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("config-inited", build.suppress_consequences)
     app.connect("config-inited", launch.name_repository)
     app.connect("config-inited", furniture.name_commit)
-    app.connect("config-inited", assets.use_templates)
     app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb's own
     app.connect("env-get-outdated", build.outdated)
     app.connect("env-before-read-docs", reading.begin)

@@ -1,13 +1,12 @@
 """Scripts and style sheets: each page loads those it uses, and none of them holds up its first view."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 
 # File → what stands in the text of a page that uses it. Other files are for every page.
 USED_WHERE = {
@@ -20,16 +19,12 @@ USED_WHERE = {
 }
 # Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
+AT_ONCE = "color-scheme.js"  # else a reader in the dark would see a white page first
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
 FOLDERS = ("_static", "_images")
 KEPT = ("_static/playgrounds/",)  # with an order of their own
 MAP = ".map"  # leads from a packed script to a source that the site has not
 TEXTS = (".html", ".css", ".js")
-
-
-def use_templates(app: Sphinx, config: Config) -> None:
-    """Put our templates before the theme's of the same names."""
-    config.templates_path = [*config.templates_path, str(Path(__file__).parent / "templates")]
 
 
 def choose(
@@ -39,8 +34,18 @@ def choose(
     body = context.get("body", "")
     styles, scripts = context.get("css_files", []), context.get("script_files", [])
     context["css_files"] = [style for style in styles if _is_used(style.filename, body)]
-    used = [script for script in scripts if _is_used(script.filename, body) and not _names_page(script)]
+    used = [
+        script for script in _once(scripts) if _is_used(script.filename, body) and not _names_page(script)
+    ]
     context["script_files"] = used if page == SEARCH else [_deferred(script) for script in used]
+
+
+def _once(scripts: Iterable[Any]) -> Iterable[Any]:
+    """Return each script once, where it comes first: Jupyter Book names each of the book's own once more."""
+    unique: dict[tuple[str, str], Any] = {}
+    for script in scripts:
+        unique.setdefault((Path(script.filename or "").name, str(script.attributes.get("body", ""))), script)
+    return unique.values()
 
 
 def _is_used(filename: str | None, body: str) -> bool:
@@ -55,7 +60,8 @@ def _names_page(script: Any) -> bool:
 
 def _deferred(script: Any) -> Any:
     """Return a script that waits for the page; one without a file cannot."""
-    if not script.filename or "async" in script.attributes:
+    name = Path(script.filename or "").name
+    if name in ("", AT_ONCE) or "async" in script.attributes:
         return script
     return type(script)(script.filename, priority=script.priority, **script.attributes | {"defer": "defer"})
 

@@ -20,8 +20,6 @@ from bookbuild.repository import site_address
 
 # Search engines show about so many characters.
 LONGEST_DESCRIPTION = 160
-# Shown for a page without a figure: no service draws the mark itself, which is an SVG.
-CARD, CARD_TEXT = "_static/card.png", "The mark of the book: a grid of nine squares, bright at its diagonal"
 
 
 def describe(
@@ -87,7 +85,7 @@ def _card(app: Sphinx, page: str, title: str, doctree: nodes.document) -> dict[s
 
 
 def _picture(app: Sphinx, site: str, doctree: nodes.document) -> dict[str, str]:
-    """Return the tags of a page's first figure that a service can show, or of the book's card."""
+    """Return the tags of a page's first figure that a service can show."""
     shown = {"twitter:card": "summary_large_image"}
     for image in doctree.findall(nodes.image):
         file = PurePosixPath(image["uri"]).name  # the page's writer has put there where the site has it
@@ -95,8 +93,6 @@ def _picture(app: Sphinx, site: str, doctree: nodes.document) -> dict[str, str]:
             address = urljoin(site, f"{app.builder.imagedir}/{file}")
             text = image.get("alt", "")
             return shown | {"og:image": address} | ({"og:image:alt": text} if text else {})
-    if (Path(app.srcdir) / CARD).exists():
-        return shown | {"og:image": urljoin(site, CARD), "og:image:alt": CARD_TEXT}
     return {"twitter:card": "summary"}
 
 
