@@ -48,7 +48,8 @@ class Book:
         for looks in ("_static", "_templates"):
             shutil.copytree(ROOT / "book" / looks, folder / "book" / looks)
         shutil.copy(ROOT / "book" / "references.bib", folder / "book")
-        shutil.copy(ROOT / "_config.yml", folder)
+        config = (ROOT / "_config.yml").read_text()
+        (folder / "_config.yml").write_text(config.replace("bookbuild_fonts: true", "bookbuild_fonts: false"))
         for lock in ROOT.glob("requirements*.txt"):
             shutil.copy(lock, folder)
         (folder / "_toc.yml").write_text(

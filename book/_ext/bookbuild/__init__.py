@@ -16,11 +16,12 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     from bookbuild import reading, render
     from bookbuild.build import Build
-    from bookbuild.render import assets, furniture, launch, pictures, playgrounds, sharing
+    from bookbuild.render import assets, fonts, furniture, launch, pictures, playgrounds, sharing
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
     app.add_config_value("bookbuild_published_without", [], "")
+    app.add_config_value("bookbuild_fonts", False, "html")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.
@@ -42,10 +43,12 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
     app.connect("html-page-context", furniture.stamp_commit)
     app.connect("html-page-context", sharing.describe)
+    app.connect("html-page-context", fonts.preload)
     app.connect("html-page-context", playgrounds.add_style)
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
     app.connect("html-page-context", assets.choose, priority=900)
     app.connect("build-finished", build.write, priority=400)  # its warnings count
+    app.connect("build-finished", fonts.write, priority=700)  # behind the last page
     app.connect("build-finished", assets.drop_unused, priority=800)  # behind all that adds files
     app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
     app.connect("build-finished", build.finish, priority=900)

@@ -22,7 +22,7 @@ PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
 AT_ONCE = "color-scheme.js"  # else a reader in the dark would see a white page first
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
 FOLDERS = ("_static", "_images")
-KEPT = ("_static/playgrounds/",)  # with an order of their own
+KEPT = ("_static/playgrounds/", "_static/fonts/")  # with an order of their own
 MAP = ".map"  # leads from a packed script to a source that the site has not
 TEXTS = (".html", ".css", ".js")
 

@@ -1,0 +1,107 @@
+"""The site's own type: a serif for text and a font for formulas, cut down to the characters of the pages.
+
+Both are under the SIL Open Font License. It reserves the name Source for the unchanged font.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import font_source_serif_pro
+import ziamath
+from docutils import nodes
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from sphinx.application import Sphinx
+
+FOLDER = "_static/fonts"  # in the site; `_static/type.css` names the files
+LICENSE = "OFL.txt"
+SERIF = Path(font_source_serif_pro.font_directory)
+MATH = "math"
+SOURCES = {
+    "serif": SERIF / "SourceSerifPro-Regular.otf",
+    "serif-italic": SERIF / "SourceSerifPro-It.otf",
+    "serif-bold": SERIF / "SourceSerifPro-Semibold.otf",
+    MATH: Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf",
+}
+NAME_IDS = (1, 3, 4, 6, 16, 18, 21, 25)  # of the name table: where a font says what it is called
+ROOT = "\N{SQUARE ROOT}"  # which a browser draws, and no page writes
+ASCII = frozenset(map(chr, range(0x20, 0x7F)))
+FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
+TAG = re.compile(r"<(script|style|pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
+
+
+def preload(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let a page fetch the fonts of its first view beside its style sheets, and not after them."""
+    names = ("serif", MATH) if "<math" in context.get("body", "") else ("serif",)
+    for name in names if app.config.bookbuild_fonts else ():
+        address = context["pathto"](f"{FOLDER}/{name}.woff2", resource=True)
+        link = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{address}" />\n'
+        context["metatags"] = context.get("metatags", "") + link
+
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """Write the fonts that the site's pages need; what is there already and has their characters stays."""
+    if exception is not None or not app.config.bookbuild_fonts or app.builder.name != "html":
+        return
+    text, formulas = characters(Path(app.outdir))
+    folder = Path(app.outdir, FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in SOURCES.items():
+        path = folder / f"{name}.woff2"
+        needed = formulas if name == MATH else text
+        if not path.exists() or not needed & _held(source) <= _held(path):
+            _cut(source, needed, path, f"Book {name.title()}")
+    (folder / LICENSE).write_text(license_text(), encoding="utf-8")
+
+
+def characters(site: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the characters of the pages' text, and of their formulas."""
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
+    formulas = set(html.unescape(TAG.sub("", "".join(FORMULA.findall(pages)))))
+    text = set(html.unescape(TAG.sub(" ", FORMULA.sub("", pages))))
+    return ASCII | text, ASCII | formulas | _italics(ASCII | formulas) | {ROOT}
+
+
+def _italics(characters: Iterable[str]) -> frozenset[str]:
+    """Return what a browser shows for variables of one letter: the italic letters of mathematics."""
+    letters = {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0x1D434, 0x1D468)}
+    letters |= {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0x1D6E2, 0x1D71C)}
+    letters["h"] = "\N{PLANCK CONSTANT}"  # has its own place, and none among the other letters
+    return frozenset(letters[character] for character in characters if character in letters)
+
+
+def _held(path: Path) -> frozenset[str]:
+    with TTFont(path, lazy=True) as font:
+        return frozenset(map(chr, font.getBestCmap()))
+
+
+def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
+    """Write a font with these characters alone, packed for the web and under another name."""
+    options = Options(flavor="woff2", hinting=False, desubroutinize=False, notdef_outline=True)
+    options.layout_features += ["ssty", "dtls", "flac"]  # small and flat forms, for what stands in formulas
+    with TTFont(source) as font:
+        subsetter = Subsetter(options)
+        subsetter.populate(text="".join(sorted(needed)))
+        subsetter.subset(font)
+        for record in font["name"].names:
+            if record.nameID in NAME_IDS:
+                record.string = name.replace(" ", "") if record.nameID == 6 else name
+        if "CFF " in font:
+            font["CFF "].cff.fontNames = [name.replace(" ", "")]
+            top = font["CFF "].cff.topDictIndex[0]
+            top.FullName = top.FamilyName = name
+        font.flavor = "woff2"
+        font.save(target)
+
+
+def license_text() -> str:
+    """Return the license with both fonts' copyright: it asks to stand beside them."""
+    license = (SERIF / "LICENSE.txt").read_text(encoding="utf-8", errors="replace")
+    with TTFont(SOURCES[MATH], lazy=True) as font:
+        return f"{font['name'].getDebugName(0)}\n{license}"
