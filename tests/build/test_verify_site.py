@@ -149,6 +149,14 @@ FAULTS = {
     "a dead link": (into_the_article('<a href="gone.html">x</a>'), "leads to gone.html"),
     "a dead anchor": (into_the_article('<a href="data.html#gone">x</a>'), "leads to data.html#gone"),
     "a lost image": (into_the_article('<img src="../gone.png">'), "leads to ../gone.png"),
+    "another host": (
+        into_the_article('<img src="https://example.org/x.png" alt="a picture">'),
+        "cnn/plain.html asks another host for https://example.org/x.png",
+    ),
+    "another host's font": (
+        lambda site: (site / "_build" / "html" / "_static" / "x.css").write_text("a {src: url('//x.org/f')}"),
+        "_static/x.css asks another host for //x.org/f",
+    ),
     "another commit": (another_commit, "cnn/plain.html was built from"),
     "no notebook": (
         lambda site: (site / "_build" / "notebooks" / "cnn" / "plain.ipynb").unlink(),

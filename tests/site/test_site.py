@@ -68,7 +68,7 @@ def test_every_number_arrived(html):
         assert all(text.strip() for text in shown)
 
 
-CHECKS = [site.links, site.files, site.promises, site.commits]
+CHECKS = [site.links, site.files, site.promises, site.hosts, site.commits]
 
 
 @pytest.mark.parametrize("check", CHECKS)

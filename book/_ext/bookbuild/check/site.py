@@ -27,6 +27,9 @@ from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
 LINKS = "article a[href], article img[src], nav a[href], link[href], script[src]"
+# What a browser fetches without being asked to.
+FETCHED = "script[src], link[rel~=stylesheet], link[rel~=icon], link[rel~=preload], img[src], iframe[src]"
+ELSEWHERE = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")
 # What a script imports: from "./core/playground.js", or import("…").
 IMPORTS = re.compile(r"""(?:from|import\(?|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
 ERRORS = ("Traceback (most recent call last)", "CUDA error")
@@ -186,6 +189,18 @@ def _resolves(site: Site, page: Path, address: str) -> bool:
     return not target.fragment or anchors is None or unquote(target.fragment) in anchors
 
 
+def hosts(site: Site) -> Iterator[str]:
+    """No page asks another host for anything, and no style sheet does."""
+    for path, page in site.pages.items():
+        for tag in page.select(FETCHED):
+            address = str(tag.get("src") or tag.get("href"))
+            if urlsplit(address).netloc:
+                yield f"{path.relative_to(site.html)} asks another host for {address}"
+    for path in site.html.rglob("*.css"):
+        for address in ELSEWHERE.findall(path.read_text(encoding="utf-8")):
+            yield f"{path.relative_to(site.html)} asks another host for {address}"
+
+
 def commits(site: Site) -> Iterator[str]:
     """Every page was built from the commit that is checked out."""
     try:
@@ -246,7 +261,7 @@ def _markdown(path: Path) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-CHECKS = (outputs, contents, promises, files, playgrounds, links, commits, notebooks, prose)
+CHECKS = (outputs, contents, promises, files, playgrounds, links, hosts, commits, notebooks, prose)
 
 
 def problems(book: Book) -> list[str]:
