@@ -37,7 +37,7 @@ TAG = re.compile(r"<(script|style|pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 def preload(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Let a page fetch the fonts of its first view, text and headings, beside its style sheets and not after them."""
+    """Let a page fetch the fonts of its text and headings beside its style sheets, and not after them."""
     names = ("serif", "serif-bold", *([MATH] if "<math" in context.get("body", "") else []))
     for name in names if app.config.bookbuild_fonts else ():
         address = context["pathto"](f"{FOLDER}/{name}.woff2", resource=True)
