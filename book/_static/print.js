@@ -11,6 +11,7 @@ addEventListener("beforeprint", () => {
   page.dataset.theme = "light";
   opened = [...document.querySelectorAll(FOLDED)];
   opened.forEach(details => { details.open = true; });
+  document.querySelectorAll("img[loading=lazy]").forEach(image => { image.loading = "eager"; });
 });
 
 addEventListener("afterprint", () => {

@@ -50,6 +50,7 @@ def test_one_search_field_and_no_empty_header(browser, address, path):
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_every_figure_loads_and_fits(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}", width=390)
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     for image in page.query_selector_all(".cell_output img"):
         image.scroll_into_view_if_needed()
         page.wait_for_function("image => image.complete", arg=image)
@@ -84,6 +85,7 @@ def test_on_paper_a_page_is_light_open_and_whole(browser, address, path):
     assert not any(part.is_visible() for part in navigation.all())
     cut_off = "codes => codes.filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).length"
     assert page.locator(".bd-article pre").evaluate_all(cut_off) == 0
+    page.wait_for_function("[...document.images].every(image => image.complete)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details:not([open]):not(.playground *)").count() == folded
     assert page.locator("html").get_attribute("data-theme") == "dark"
