@@ -56,6 +56,11 @@ class Opened:
         return self.page.locator(self.about.name)
 
     @property
+    def asked(self) -> list[Request]:
+        """The requests but for the page's own pictures, which come when a reader comes near them."""
+        return [request for request in self.requests if f"{self.address}/_images/" not in request.url]
+
+    @property
     def status(self) -> str:
         """What the playground last said in words."""
         return self.element.locator(".foot [role=status]").inner_text()

@@ -217,7 +217,7 @@ def test_a_picture_of_the_readers_own_stays_here(edit_kernel, kernels):
     picture = np.random.default_rng(0).integers(0, 256, size=(90, 120), dtype=np.uint8)
     png = {"name": "own.png", "mimeType": "image/png", "buffer": cv2.imencode(".png", picture)[1].tobytes()}
     with edit_kernel() as opened:
-        sent = len(opened.requests)
+        sent = len(opened.asked)
         opened.element.locator("input[type=file]").set_input_files(png)
         opened.element.get_by_text("row 52, column 119").wait_for()
         expected = cv2.filter2D(picture, cv2.CV_64F, kernels["Sobel x"])
@@ -225,7 +225,7 @@ def test_a_picture_of_the_readers_own_stays_here(edit_kernel, kernels):
         broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
         opened.element.locator("input[type=file]").set_input_files(broken)
         opened.element.get_by_text("broken.png is no picture").wait_for()
-        assert len(opened.requests) == sent
+        assert len(opened.asked) == sent
         assert opened.errors == []
 
 

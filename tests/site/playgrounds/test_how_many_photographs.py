@@ -190,9 +190,9 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
         }
     }"""
     with playground(NAME) as found:
-        sent = len(ready(found).requests)
+        sent = len(ready(found).asked)
         assert found.growth(use) < 1_000_000
-        assert all(request.url.startswith("blob:") for request in found.requests[sent:])
+        assert all(request.url.startswith("blob:") for request in found.asked[sent:])
         assert found.errors == []
 
 

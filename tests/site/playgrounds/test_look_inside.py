@@ -184,13 +184,13 @@ def test_a_readers_photograph_stays_here(playground, tmp_path, saved, network):
         ready(found)
         with found.page.expect_file_chooser() as chooser:
             found.element.get_by_role("button", name="Your photograph").click()
-        sent = len(found.requests)
+        sent = len(found.asked)
         chooser.value.set_files(path)
         found.wait_for("document.querySelector('look-inside .foot [role=status]').innerText")
         shown = torch.tensor(found.page.evaluate("Array.from(document.querySelector('look-inside').pixels)"))
         expected = torch.from_numpy(coarse.repeat(8, axis=0).repeat(8, axis=1)).permute(2, 0, 1)
         assert (shown.view(3, 32, 32) - expected).float().abs().mean() < 5  # the middle square
-        assert len(found.requests) == sent
+        assert len(found.asked) == sent
         # Choosing what is shown as chosen already would change nothing.
         assert found.element.get_by_label("Photograph", exact=True).input_value() == ""
         with found.page.expect_file_chooser() as chooser:

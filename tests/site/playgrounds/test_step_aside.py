@@ -256,7 +256,7 @@ def test_a_readers_photograph_stays_here(playground, tmp_path):
         ready(found)
         with found.page.expect_file_chooser() as chooser:
             found.element.get_by_role("button", name="Your photograph").click()
-        sent = len(found.requests)
+        sent = len(found.asked)
         chooser.value.set_files(tmp_path / "mine.png")
         found.wait_for("document.querySelector('step-aside').brought === 2")
         ready(found)
@@ -264,7 +264,7 @@ def test_a_readers_photograph_stays_here(playground, tmp_path):
         expected = torch.from_numpy(coarse.repeat(8, axis=0).repeat(8, axis=1)).permute(2, 0, 1)
         assert (shown.view(3, 32, 32) - expected).float().abs().mean() < 5
         assert found.status.startswith("Unmoved: max says ")
-        assert len(found.requests) == sent
+        assert len(found.asked) == sent
         assert found.errors == []
 
 

@@ -193,8 +193,8 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
             }
         }"""
         opened.element.evaluate(turn)
-        sent, before = len(opened.requests), opened.heap()
+        sent, before = len(opened.asked), opened.heap()
         opened.element.evaluate(turn)
         assert opened.heap() - before < 500_000
-        assert len(opened.requests) == sent
+        assert len(opened.asked) == sent
         assert opened.errors == []

@@ -167,9 +167,9 @@ def test_a_match_ends_nothing_leaves_the_page_and_nothing_piles_up(playground, s
         settle(opened)
         assert "That was the last photograph" in opened.status
         assert opened.element.get_by_role("button", name="cat").is_disabled()
-        sent, before = len(opened.requests), opened.heap()
+        sent, before = len(opened.asked), opened.heap()
         opened.element.get_by_role("button", name="Reset").click()
         opened.element.evaluate(play, count)
         assert opened.heap() - before < 500_000
-        assert all(request.url.startswith("blob:") for request in opened.requests[sent:])
+        assert all(request.url.startswith("blob:") for request in opened.asked[sent:])
         assert opened.errors == []
