@@ -1,6 +1,7 @@
 """The built site in a real browser: what a reader sees on a desk and on a phone, by day and by night."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browsing import open_page
 from conftest import ROOT, chapter_paths
 
@@ -12,9 +13,22 @@ WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exerc
 PAGES = ["index.html", "about/results.html", "about/references.html", *CHAPTERS]
 
 
+# Rules of axe-core: WCAG 2.0 to 2.2, levels A and AA, and what is good practice beside them.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
 @pytest.fixture(params=PAGES)
 def path(request):
     return request.param
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "dark")])
+def test_nobody_is_kept_out(browser, address, path, width, scheme):
+    """By color, by the keyboard or by a screen reader, as far as axe-core can tell."""
+    page, _ = open_page(browser, f"{address}/{path}", width, scheme=scheme)
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    page.context.close()
 
 
 @pytest.mark.parametrize("width", [1300, 390])

@@ -46,6 +46,14 @@ def test_no_output_holds(html, words):
         assert "application/vnd.jupyter.widget" not in page.read_text()
 
 
+def test_a_screen_reader_hears_what_a_switch_says(html):
+    """A name beside a text would be read in place of it."""
+    for page in chapter_pages(html):
+        switches = [each for each in parse(page).select("article summary") if each.get_text(strip=True)]
+        assert switches
+        assert [each for each in switches if each.get("aria-label")] == [], page.name
+
+
 def test_every_image_has_alternative_text(html):
     for page in own_pages(html):
         for image in parse(page).select("article img"):

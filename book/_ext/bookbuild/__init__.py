@@ -42,6 +42,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("doctree-resolved", build.fill)
     app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
     app.connect("html-page-context", furniture.stamp_commit)
+    app.connect("html-page-context", furniture.name_parts)
     app.connect("html-page-context", sharing.describe)
     app.connect("html-page-context", fonts.preload)
     app.connect("html-page-context", playgrounds.add_style)

@@ -1,4 +1,4 @@
-"""Say in every page from which commit it was built."""
+"""Small things on every page: from which commit it was built, and what a screen reader calls its parts."""
 
 import functools
 from pathlib import Path
@@ -9,6 +9,12 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from bookbuild.repository import commit
+
+# What docutils and MyST-NB write → what stands in the page instead.
+SAID = {
+    'role="doc-biblioentry"': 'role="listitem"',  # no longer in use, and no child of a list
+    ' aria-label="Toggle hidden content"': "",  # which hides what the switch says: Show the solution
+}
 
 
 def name_commit(app: Sphinx, config: Config) -> None:
@@ -26,6 +32,14 @@ def stamp_commit(
     context["metatags"] = context.get("metatags", "") + (
         f'<meta name="dlbook-commit" content="{head(Path(app.srcdir).parent)}" />\n'
     )
+
+
+def name_parts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let a screen reader say what is written: other packages name these parts in ways that it cannot use."""
+    for said, instead in SAID.items():
+        context["body"] = context.get("body", "").replace(said, instead)
 
 
 head = functools.cache(commit)  # asked for in every page
