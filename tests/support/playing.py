@@ -57,8 +57,9 @@ class Opened:
 
     @property
     def asked(self) -> list[Request]:
-        """The requests but for the page's own pictures, which come when a reader comes near them."""
-        return [request for request in self.requests if f"{self.address}/_images/" not in request.url]
+        """The requests but for what a browser asks for when it likes: the page's pictures and its icon."""
+        own = (f"{self.address}/_images/", f"{self.address}/_static/mark.svg")
+        return [request for request in self.requests if not request.url.startswith(own)]
 
     @property
     def status(self) -> str:
