@@ -130,6 +130,7 @@ def test_against_the_clock_no_answer_is_none_and_the_match_waits(playground):
         go = opened.element.get_by_role("button", name="Next photograph")
         assert opened.element.get_by_role("button", name="cat").is_disabled()
         go.click()
+        go.wait_for(state="hidden")
         go.wait_for()  # until the time is over, and no answer was given
         assert "your time was over" in opened.status
         assert rows(opened, 0)[:, 10].sum() == 1
