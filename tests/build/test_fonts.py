@@ -9,7 +9,7 @@ from conftest import ROOT
 from fontTools.ttLib import TTFont
 from rendered_book import RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 FONTS = ("serif", "serif-italic", "serif-bold", "math")
 

@@ -9,7 +9,7 @@ from bs4.element import Tag
 from conftest import ROOT
 from rendered_book import RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 FENCE = re.compile(r"^(`{3,}|~{3,})\{?code.*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>[^$\n]+(?:\n[^$\n]+)*?)\$", re.DOTALL)

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from conftest import ROOT
 from rendered_book import RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 TABS = "::::{tab-set}\n:::{tab-item} One\nText.\n:::\n::::\n"
 CODE = "```python\n1 + 1\n```\n"

@@ -11,7 +11,7 @@ from bs4.element import Tag
 from PIL import Image
 from rendered_book import RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 WIDTH, HEIGHT = 320, 200
 

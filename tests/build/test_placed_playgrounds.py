@@ -7,7 +7,7 @@ from bookbuild.check.site import Site, playgrounds
 from bs4 import BeautifulSoup
 from rendered_book import RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 SCRIPT = 'import {Playground} from "./core/playground.js";\n'
 COMMENTED = """// @ts-check

@@ -15,7 +15,7 @@ from small_book import FRONT_MATTER
 from dlbook.data.entries import Entry
 from dlbook.data.registry import REGISTRY
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 LOADS = "from dlbook import data\ndata.load('mnist')\ndata.fetch_checkpoint('vgg16')"
 NEEDS = "from dlbook import data, pages\ndata.load('mnist')\npages.load('one', 'table')"

@@ -16,7 +16,7 @@ from bookbuild.run.exchange import CacheError, export, merge_from, merge_publish
 from rendered_book import RenderedBook
 from small_book import FRONT_MATTER
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 SAVES = "from dlbook import pages\npages.save('table', {number})"
 LOADS = "from dlbook import data, pages\ndata.load('mnist')\npages.load('one', 'table')"

@@ -14,7 +14,7 @@ from dlbook import data
 from dlbook.data.registry import REGISTRY
 from dlbook.record import Result
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 ACCURACY = Result((0.5, 0.7), seeds=(0, 1), data="mnist")
 

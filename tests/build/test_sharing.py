@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from rendered_book import PNG, RenderedBook
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 SITE = "https://someone.github.io/some-book/"
 LONG = "Networks learn from examples. " * 20
