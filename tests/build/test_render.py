@@ -156,6 +156,8 @@ def test_the_results_page_lists_all_that_was_measured_or_promised(book):
     for part in ("Chapter one", "60.0 ± 14.1%", "= 3", "A processor (cpu)", "c0ffee"):
         assert part in shown
     assert "77" not in shown
+    (heading,) = BeautifulSoup(book.page("index"), "html.parser").select("article h2")
+    assert heading.contents[0] == "Chapter one"
     assert book.results["one"]["results"]["minor"]["values"] == [77]
 
 

@@ -2,16 +2,15 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import open_page
-from conftest import ROOT, chapter_paths
+from browsing import CHAPTERS, open_page
 
-CHAPTERS = {
-    path.relative_to(ROOT / "book").with_suffix(".html").as_posix(): path.read_text(encoding="utf-8")
-    for path in chapter_paths()
-}
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
-PAGES = ["index.html", "about/results.html", "about/references.html", *CHAPTERS]
+PAGES = ["index.html", "404.html", "about/results.html", "about/references.html", *CHAPTERS]
 
+
+# Pixels, of the small text in a figure: as a cell draws it at 144 dots an inch, and as a phone has to show it.
+TEXT_OF_EIGHT_POINTS = 16
+SMALLEST_TEXT = 11
 
 # Rules of axe-core: WCAG 2.0 to 2.2, levels A and AA, and what is good practice beside them.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -68,10 +67,12 @@ def test_every_figure_loads_and_fits(browser, address, path):
     for image in page.query_selector_all(".cell_output img"):
         image.scroll_into_view_if_needed()
         page.wait_for_function("image => image.complete", arg=image)
-        assert image.evaluate("image => image.naturalWidth") > 100
-        box = image.bounding_box()
-        assert box
-        assert box["width"] <= 390
+        drawn = image.evaluate("image => image.naturalWidth")
+        assert drawn > 100
+        shown, frame = image.bounding_box(), image.evaluate("image => image.parentElement.clientWidth")
+        assert shown
+        assert frame <= 390
+        assert shown["width"] >= SMALLEST_TEXT / TEXT_OF_EIGHT_POINTS * drawn
     page.context.close()
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from browsing import PATIENCE, open_page
+from browsing import CHAPTERS, PATIENCE, open_page
 from bs4 import BeautifulSoup
-from conftest import ROOT, chapter_paths
+from conftest import ROOT
 from playwright.sync_api import Browser, Page
 
-CHAPTERS = [path.relative_to(ROOT / "book").with_suffix(".html").as_posix() for path in chapter_paths()]
 PAGES = ["index.html", "about/results.html", "search.html", *CHAPTERS]
-OWN = re.compile(r"/_static/color-scheme\.js")
+OWN = re.compile(r"/_static/preferences\.js")
 
 
 @pytest.fixture(params=PAGES)
@@ -57,10 +56,10 @@ def test_the_system_s_colors_are_there_before_any_other_script(browser, address,
 def test_the_colors_are_chosen_before_the_body_begins(html, path):
     """A script that waits would let the browser paint the other colors first."""
     scripts = BeautifulSoup((html / path).read_text(encoding="utf-8"), "html.parser").select("script[src]")
-    assert "color-scheme.js" in scripts[0]["src"]
+    assert "preferences.js" in scripts[0]["src"]
     assert scripts[0].find_parent("head")
     assert not {"async", "defer", "type"} & set(scripts[0].attrs)
-    assert sum("color-scheme.js" in script["src"] for script in scripts) == 1
+    assert sum("preferences.js" in script["src"] for script in scripts) == 1
 
 
 @pytest.mark.parametrize(

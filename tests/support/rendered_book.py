@@ -27,6 +27,8 @@ nb_execution_mode = "cache"
 nb_render_markdown_format = "{markdown}"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 html_math_renderer = "{formulas}"
+numfig = True
+numfig_format = {figures}
 templates_path = ["{templates}"]
 bibtex_bibfiles = []
 html_theme = "sphinx_book_theme"
@@ -67,15 +69,17 @@ class RenderedBook:
 
     def write(self, name: str, text: str) -> None:
         """Write a page without cells."""
-        (self.source / f"{name}.md").write_text(text)
+        path = self.source / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
         self._list(name)
 
-    def write_chapter(self, name: str, prose: str, promises: str = "") -> None:
-        """Write a page with one cell; ``promises`` is the front matter's YAML, indented."""
+    def write_chapter(self, name: str, prose: str, promises: str = "", behind: str = "") -> None:
+        """Write a page with one cell and text ``behind`` it; ``promises`` is indented YAML."""
         said = f"promises:\n{promises}" if promises else ""
         cell = "```{code-cell}\n1 + 1\n```\n"
         matter = f"{FRONT_MATTER.removesuffix('---' + chr(10))}{said}---\n"
-        text = f"{matter}\n# Chapter {name}\n\n{prose}\n\n{cell}"
+        text = f"{matter}\n# Chapter {name}\n\n{prose}\n\n{cell}{behind}"
         (self.source / f"{name}.md").write_text(text)
         self._list(name)
 
@@ -147,6 +151,7 @@ def _config() -> str:
         extensions=setting("extensions"),
         markdown=setting("nb_render_markdown_format"),
         formulas=setting("html_math_renderer"),
+        figures=setting("numfig_format"),
         templates=ROOT / "book" / "_templates",
     )
 

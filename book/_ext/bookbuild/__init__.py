@@ -16,7 +16,16 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
     from bookbuild import reading, render
     from bookbuild.build import Build
-    from bookbuild.render import assets, fonts, furniture, launch, pictures, playgrounds, sharing
+    from bookbuild.render import (
+        assets,
+        furniture,
+        launch,
+        lost,
+        pictures,
+        playgrounds,
+        security,
+        sharing,
+    )
 
     build = Build()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
@@ -41,16 +50,27 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-updated", build.refresh)
     app.connect("doctree-resolved", build.fill)
     app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
+    app.connect("html-collect-pages", lost.collect)
     app.connect("html-page-context", furniture.stamp_commit)
     app.connect("html-page-context", furniture.name_parts)
     app.connect("html-page-context", sharing.describe)
-    app.connect("html-page-context", fonts.preload)
+    app.connect("html-page-context", assets.preload_fonts)
     app.connect("html-page-context", playgrounds.add_style)
     app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
     app.connect("html-page-context", assets.choose, priority=900)
     app.connect("build-finished", build.write, priority=400)  # its warnings count
-    app.connect("build-finished", fonts.write, priority=700)  # behind the last page
+    app.connect("build-finished", write_fonts, priority=700)  # behind the last page
     app.connect("build-finished", assets.drop_unused, priority=800)  # behind all that adds files
+    app.connect("build-finished", lost.name_from_the_root, priority=850)
+    app.connect("build-finished", security.write, priority=850)  # behind all that writes pages
     app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def write_fonts(app: "Sphinx", exception: Exception | None) -> None:
+    """Write the fonts that the pages need: only then is what cuts them loaded."""
+    if exception is None and app.config.bookbuild_fonts and app.builder.name == "html":
+        from bookbuild.render import fonts
+
+        fonts.write(app)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import yaml
@@ -21,8 +21,12 @@ from bookbuild.promises import Promise, promises_of
 from dlbook.data.registry import REGISTRY
 from dlbook.record import Record
 
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
 # What precedes the text of a page: YAML between two lines of dashes.
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)
+HEADING = re.compile(r"^# +(.+?) *$", re.MULTILINE)
 REMEDY = "Begin it with a line ---, `file_format: mystnb`, `kernelspec: {name: python3}`, and a line ---"
 
 
@@ -138,6 +142,12 @@ class Page:
             raise BookError(f"{self.path} cannot be read as a notebook: {said}. {REMEDY}") from error
 
     @cached_property
+    def title(self) -> str:
+        """What its first heading says; its name where it has none."""
+        heading = HEADING.search(FRONT_MATTER.sub("", self.source))
+        return heading[1] if heading else self.docname
+
+    @cached_property
     def code(self) -> list[str]:
         """The source of each code cell."""
         return [cell.source for cell in self._read.cells if cell.cell_type == "code"]
@@ -184,6 +194,18 @@ class Book:
             published_without=frozenset(said["sphinx"]["config"]["bookbuild_published_without"]),
         )
         return cls(root, root / "book", root / "_build", root / "_toc.yml", settings)
+
+    @classmethod
+    def of(cls, app: "Sphinx") -> "Book":
+        """Return the book that Sphinx builds."""
+        settings = Settings(
+            cell_limit=app.config.nb_execution_timeout,
+            page_limit=app.config.bookbuild_page_limit,
+            myst=tuple(app.config.myst_enable_extensions),
+            published_without=frozenset(app.config.bookbuild_published_without),
+        )
+        source, toc = Path(app.srcdir), Path(app.srcdir, app.config.external_toc_path)
+        return cls(source.parent, source, Path(app.outdir).parent, toc, settings)
 
     @property
     def cache_folder(self) -> Path:

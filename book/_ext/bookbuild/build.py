@@ -13,9 +13,9 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from bookbuild import summary
-from bookbuild.book import Book, BookError, Settings
+from bookbuild.book import Book, BookError
 from bookbuild.promises import PromiseError
-from bookbuild.render import launch, placeholders, playgrounds, results, sharing
+from bookbuild.render import furniture, launch, placeholders, playgrounds, results, sharing
 from bookbuild.run.cache import ExecutionCache, lock
 from bookbuild.run.execute import execute
 from bookbuild.run.keys import changes, with_fingerprint
@@ -43,7 +43,7 @@ class Build:
     def execute(self, app: Sphinx) -> None:
         """Execute what is missing, before anything is read."""
         try:
-            self.book = book_of(app)
+            self.book = Book.of(app)
             cache = ExecutionCache(self.book.cache_folder)
             cache.drop_damaged()
             execute(self.book, cache)
@@ -101,6 +101,8 @@ class Build:
         rendering = placeholders.Rendering(app, self.book, docname)
         placeholders.fill_all(rendering, doctree)
         results.add_provenance(rendering, doctree)
+        if docname in self.book.notebooks:
+            furniture.add_reading_time(doctree)
 
     def add_buttons(
         self, app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
@@ -120,15 +122,3 @@ class Build:
         """Let the next build begin."""
         if self.guard:
             self.guard.release()
-
-
-def book_of(app: Sphinx) -> Book:
-    """Return the book that Sphinx builds."""
-    settings = Settings(
-        cell_limit=app.config.nb_execution_timeout,
-        page_limit=app.config.bookbuild_page_limit,
-        myst=tuple(app.config.myst_enable_extensions),
-        published_without=frozenset(app.config.bookbuild_published_without),
-    )
-    toc = Path(app.srcdir, app.config.external_toc_path)
-    return Book(Path(app.srcdir).parent, Path(app.srcdir), Path(app.outdir).parent, toc, settings)

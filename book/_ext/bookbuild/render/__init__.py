@@ -5,7 +5,16 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from bookbuild.render import figures, formulas, pictures, placeholders, playgrounds, results, run_times
+from bookbuild.render import (
+    captions,
+    figures,
+    formulas,
+    pictures,
+    placeholders,
+    playgrounds,
+    results,
+    run_times,
+)
 
 
 def add_markup(app: Sphinx) -> None:
@@ -16,6 +25,8 @@ def add_markup(app: Sphinx) -> None:
     app.add_directive("promises", results.PromisesDirective)
     app.add_directive("results-table", results.ResultsTableDirective)
     app.add_directive("run-times", run_times.RunTimesDirective)
+    app.add_directive("caption", captions.CaptionDirective)
+    app.add_transform(captions.GiveCaptions)
     app.add_directive("page-figure", figures.PageFigureDirective)
     app.add_directive("playground", playgrounds.PlaygroundDirective)
     for node in (

@@ -15,14 +15,19 @@ USED_WHERE = {
     "copybutton.css": re.compile('class="highlight'),
     "design-tabs.js": re.compile("sd-tab-set"),
     "sphinx-design.min.css": re.compile(r'class="[^"]*\bsd-'),
+    "code-switch.js": re.compile("cell_input"),
+    "enlarge.js": re.compile("<figure"),
+    "terms.js": re.compile("std-term"),
     "mystnb.*.css": re.compile(r'class="[^"]*\b(cell|output)\b'),
 }
 # Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
-AT_ONCE = "color-scheme.js"  # else a reader in the dark would see a white page first
+AT_ONCE = "preferences.js"  # else a reader in the dark would see a white page first
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
 FOLDERS = ("_static", "_images")
-KEPT = ("_static/playgrounds/", "_static/fonts/")  # with an order of their own
+FONTS = "_static/fonts"  # `render/fonts.py` writes the files that `_static/type.css` names
+MATH_FONT = "math"
+KEPT = ("_static/playgrounds/", f"{FONTS}/")  # with an order of their own
 MAP = ".map"  # leads from a packed script to a source that the site has not
 TEXTS = (".html", ".css", ".js")
 
@@ -64,6 +69,17 @@ def _deferred(script: Any) -> Any:
     if name in ("", AT_ONCE) or "async" in script.attributes:
         return script
     return type(script)(script.filename, priority=script.priority, **script.attributes | {"defer": "defer"})
+
+
+def preload_fonts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let a page fetch the fonts of its text and headings beside its style sheets, and not after them."""
+    names = ("serif", "serif-bold", *([MATH_FONT] if "<math" in context.get("body", "") else []))
+    for name in names if app.config.bookbuild_fonts else ():
+        address = context["pathto"](f"{FONTS}/{name}.woff2", resource=True)
+        link = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{address}" />\n'
+        context["metatags"] = context.get("metatags", "") + link
 
 
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:

@@ -4,28 +4,27 @@ Both are under the SIL Open Font License. It reserves the name Source for the un
 """
 
 import html
+import logging
 import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import font_source_serif_pro
 import ziamath
-from docutils import nodes
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
-FOLDER = "_static/fonts"  # in the site; `_static/type.css` names the files
+from bookbuild.render.assets import FONTS, MATH_FONT
+
 LICENSE = "OFL.txt"
 SERIF = Path(font_source_serif_pro.font_directory)
-MATH = "math"
 SOURCES = {
     "serif": SERIF / "SourceSerifPro-Regular.otf",
     "serif-italic": SERIF / "SourceSerifPro-It.otf",
     "serif-bold": SERIF / "SourceSerifPro-Semibold.otf",
-    MATH: Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf",
+    MATH_FONT: Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf",
 }
 NAME_IDS = (1, 3, 4, 6, 16, 18, 21, 25)  # of the name table: where a font says what it is called
 ROOT = "\N{SQUARE ROOT}"  # which a browser draws, and no page writes
@@ -34,27 +33,14 @@ FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
 TAG = re.compile(r"<(script|style|pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 
-def preload(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Let a page fetch the fonts of its text and headings beside its style sheets, and not after them."""
-    names = ("serif", "serif-bold", *([MATH] if "<math" in context.get("body", "") else []))
-    for name in names if app.config.bookbuild_fonts else ():
-        address = context["pathto"](f"{FOLDER}/{name}.woff2", resource=True)
-        link = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{address}" />\n'
-        context["metatags"] = context.get("metatags", "") + link
-
-
-def write(app: Sphinx, exception: Exception | None) -> None:
+def write(app: Sphinx) -> None:
     """Write the fonts that the site's pages need; what is there already and has their characters stays."""
-    if exception is not None or not app.config.bookbuild_fonts or app.builder.name != "html":
-        return
     text, formulas = characters(Path(app.outdir))
-    folder = Path(app.outdir, FOLDER)
+    folder = Path(app.outdir, FONTS)
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in SOURCES.items():
         path = folder / f"{name}.woff2"
-        needed = formulas if name == MATH else text
+        needed = formulas if name == MATH_FONT else text
         if not path.exists() or not needed & _held(source) <= _held(path):
             _cut(source, needed, path, f"Book {name.title()}")
     (folder / LICENSE).write_text(license_text(), encoding="utf-8")
@@ -83,6 +69,7 @@ def _held(path: Path) -> frozenset[str]:
 
 def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
     """Write a font with these characters alone, packed for the web and under another name."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table that it has cut
     options = Options(flavor="woff2", hinting=False, desubroutinize=False, notdef_outline=True)
     options.layout_features += ["ssty", "dtls", "flac"]  # small and flat forms, for what stands in formulas
     with TTFont(source) as font:
@@ -103,5 +90,5 @@ def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
 def license_text() -> str:
     """Return the license with both fonts' copyright: it asks to stand beside them."""
     license = (SERIF / "LICENSE.txt").read_text(encoding="utf-8", errors="replace")
-    with TTFont(SOURCES[MATH], lazy=True) as font:
+    with TTFont(SOURCES[MATH_FONT], lazy=True) as font:
         return f"{font['name'].getDebugName(0)}\n{license}"

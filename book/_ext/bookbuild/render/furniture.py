@@ -1,4 +1,4 @@
-"""Small things on every page: from which commit it was built, and what a screen reader calls its parts."""
+"""Small things on every page: its commit, how long it takes to read, what a screen reader calls its parts."""
 
 import functools
 from pathlib import Path
@@ -15,6 +15,8 @@ SAID = {
     'role="doc-biblioentry"': 'role="listitem"',  # no longer in use, and no child of a list
     ' aria-label="Toggle hidden content"': "",  # which hides what the switch says: Show the solution
 }
+
+WORDS_A_MINUTE = 220  # of a text from which one learns
 
 
 def name_commit(app: Sphinx, config: Config) -> None:
@@ -40,6 +42,18 @@ def name_parts(
     """Let a screen reader say what is written: other packages name these parts in ways that it cannot use."""
     for said, instead in SAID.items():
         context["body"] = context.get("body", "").replace(said, instead)
+
+
+def add_reading_time(doctree: nodes.document) -> None:
+    """Say below a chapter's title how long its text takes to read; code is not counted."""
+    title = next(iter(doctree.findall(nodes.title)), None)
+    if title is not None:
+        words = sum(len(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph))
+        minutes = max(1, round(words / WORDS_A_MINUTE))
+        text = f"About {minutes} minute{'s' if minutes > 1 else ''} to read"
+        title.parent.insert(
+            title.parent.index(title) + 1, nodes.paragraph(text=text, classes=["reading-time"])
+        )
 
 
 head = functools.cache(commit)  # asked for in every page

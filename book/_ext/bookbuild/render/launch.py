@@ -18,6 +18,7 @@ from sphinx.util import logging
 from bookbuild import opencv
 from bookbuild.book import Book, Page
 from bookbuild.memory import is_too_large
+from bookbuild.render import captions
 from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
@@ -104,6 +105,8 @@ def _places(app: Sphinx) -> Iterator[tuple[str, Place]]:
         yield label, Place(docname, anchor, str(title))
     for label, (docname, number) in app.env.get_domain("math").equations.items():  # type: ignore[attr-defined]
         yield f"equation-{label}", Place(docname, f"equation-{label}", f"({number})")
+    for label, docname, anchor, name in captions.numbers(app.env):
+        yield f"figure-{label}", Place(docname, anchor, name)
 
 
 def _notebook(

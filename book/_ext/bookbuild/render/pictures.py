@@ -15,7 +15,10 @@ OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which S
 
 
 class Picture(nodes.image):
-    """An image with its attributes ``shown``: width and height in CSS pixels, and when it loads."""
+    """An image with its attributes ``shown``: width and height in CSS pixels, and when it loads.
+
+    Where a cell drew it, ``drawn`` is true: on a phone it is then as wide as its text needs (in book.css).
+    """
 
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -29,7 +32,8 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if size is None:
             continue
         picture = Picture(image.rawsource, **image.attributes)
-        if DRAWN in path.parts and path.suffix == ".png":
+        picture["drawn"] = DRAWN in path.parts
+        if picture["drawn"] and path.suffix == ".png":
             smaller = posixpath.join(posixpath.dirname(image["uri"]), _smaller(path).name)
             app.env.images.add_file(docname, smaller)
             picture["uri"], picture["candidates"] = smaller, {"*": smaller}
@@ -68,10 +72,14 @@ def visit(translator: Any, node: Picture) -> None:
     address = node["uri"]
     if address in builder.images:
         address = posixpath.join(builder.imgpath, quote(builder.images[address]))
-    translator.body.append(
-        translator.emptytag(node, "img", "\n", src=address, alt=node.get("alt", ""), **node["shown"])
-    )
+    attributes = {"src": address, "alt": node.get("alt", "")} | node["shown"]
+    if node["drawn"]:
+        attributes["style"] = f"--drawn: {node['shown']['width']}px"
+        translator.body.append('<div class="drawn">')
+    translator.body.append(translator.emptytag(node, "img", "\n", **attributes))
 
 
 def depart(translator: Any, node: Picture) -> None:
-    """Write nothing more: an image has no end tag."""
+    """Close what the image stands in; the image itself has no end tag."""
+    if node["drawn"]:
+        translator.body.append("</div>\n")

@@ -211,6 +211,12 @@ def _figure(directive: _Directive, context: RenderContext) -> str:
     return f"{picture}\n\n{_plain(directive.body, dict(context.env))}".strip()
 
 
+def _caption(directive: _Directive, context: RenderContext) -> str:
+    """Return a figure's number and what it shows: a notebook's figure stands above."""
+    name = context.env["around"].place(f"figure-{directive.argument}").text
+    return f"**{name}.** {_plain(directive.body, dict(context.env))}"
+
+
 def _playground(directive: _Directive, context: RenderContext) -> str:
     """Return a link to the playground, which runs on the page alone, and what stands in its place."""
     around = context.env["around"]
@@ -231,6 +237,7 @@ DIRECTIVES: Mapping[str, Callable[[_Directive, RenderContext], str]] = {
     "admonition": _admonition,
     **dict.fromkeys(NAMED, _admonition),
     "dropdown": _dropdown,
+    "caption": _caption,
     "figure": _figure,
     "image": _figure,
     "page-figure": lambda directive, context: "",  # the notebook draws it anew, or it is another page's

@@ -3,7 +3,7 @@
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from bookbuild.book import Page
+from bookbuild.book import Book, Page
 from bookbuild.memory import LIMIT, gigabytes, is_too_large
 from bookbuild.promises import Promise
 from bookbuild.render.placeholders import Placeholder, Rendering, UnknownError, read_result_reference
@@ -132,38 +132,41 @@ def _title(name: str) -> str:
 
 
 class ResultsTable(nodes.General, Placeholder):
-    """The results of all pages."""
-
-    shows_others = True
+    """The results of the attribute's ``page``."""
 
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
-        """Return a heading, a table and the provenance for each page."""
-        content: list[nodes.Node] = []
-        for page in rendering.chapters():
-            content += _page_section(rendering, page)
-        return content or [nodes.paragraph(text="No page has reported a result.")]
+        """Return a table and where its numbers come from."""
+        page = rendering.book.pages[self["page"]]
+        if page.outputs is None or not page.outputs.record.results:
+            return [nodes.paragraph(text="This page has reported no result.")]
+        return _results(rendering, page, page.outputs.record)
 
 
 class ResultsTableDirective(SphinxDirective):
-    """``{results-table}``: what every page reported and promised."""
+    """``{results-table}``: what every page reported and promised, each under a heading of its own."""
 
     def run(self) -> list[nodes.Node]:
-        """Leave a placeholder."""
-        return [ResultsTable()]
+        """Leave a placeholder for each page with cells."""
+        book = Book.of(self.env.app)
+        for path in (book.toc, *(page.path for page in book.pages.values())):
+            self.env.note_dependency(str(path))  # of the headings
+        return [self._section(page) for page in book.notebooks.values()]
+
+    def _section(self, page: Page) -> nodes.section:
+        anchor = nodes.make_id(f"results-{page.docname}")
+        return nodes.section("", nodes.title(text=page.title), ResultsTable(page=page.docname), ids=[anchor])
 
 
-def _page_section(rendering: Rendering, page: Page) -> list[nodes.Node]:
-    if page.outputs is None or not page.outputs.record.results:
-        return []
-    record, forms = page.outputs.record, forms_of(rendering, page)
+def _results(rendering: Rendering, page: Page, record: Record) -> list[nodes.Node]:
+    forms = forms_of(rendering, page)
     rows = [
         (_title(name), result.show(forms[name]), str(result.n), _promised(page, name, record, forms[name]))
         for name, result in record.results.items()
         if result.data is not None or result.seeds or name in page.promises
     ]
-    heading = nodes.rubric("", "", page_link(rendering, page.docname))
+    chapter = nodes.paragraph("", "From the page ", page_link(rendering, page.docname), nodes.Text(":"))
     facts = nodes.paragraph(text=provenance_text(record.provenance), classes=["provenance"])
-    return [heading, table(("result", "value", "n", "promised"), rows), facts]
+    return [chapter, table(("result", "value", "n", "promised"), rows), facts]
 
 
 def _promised(page: Page, name: str, record: Record, form: str) -> str:

@@ -90,6 +90,10 @@ def _eq(content: str, node: RenderTreeNode, context: RenderContext) -> str:
     return _ref(f"equation-{content}", node, context)
 
 
+def _numref(content: str, node: RenderTreeNode, context: RenderContext) -> str:
+    return _ref(f"figure-{content}", node, context)
+
+
 ROLES: Mapping[str, Callable[[str, RenderTreeNode, RenderContext], str]] = {
     "result": _said(lambda around, content: around.number(content)),
     "provenance": _said(lambda around, content: around.provenance(content)),
@@ -100,6 +104,7 @@ ROLES: Mapping[str, Callable[[str, RenderTreeNode, RenderContext], str]] = {
     "doc": _doc,
     "ref": _ref,
     "eq": _eq,
+    "numref": _numref,
 }
 
 

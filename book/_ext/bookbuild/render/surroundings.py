@@ -16,7 +16,8 @@ class Place(NamedTuple):
     Attributes:
         page: such as ``cnn/mnist-mlp``.
         anchor: in the page; empty for its top.
-        text: what a link says that has no text of its own: the heading, or ``(1)`` for an equation.
+        text: what a link says that has no text of its own: the heading, or ``(1)`` for an
+            equation and ``Figure 1.2`` for a figure.
     """
 
     page: str
@@ -37,7 +38,8 @@ class Surroundings:
         myst: the extensions of MyST that the book uses.
         references: citation key → ``(label, entry)`` in Markdown, the label as in ``Rose, 1999``.
         titles: page → its title.
-        places: label → where it leads to; an equation's label with ``equation-`` before it.
+        places: label → where it leads to; a label of an equation with ``equation-`` before it, and of a
+            figure's number with ``figure-``.
         cited: the citation keys met so far, in their order.
     """
 
