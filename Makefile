@@ -21,9 +21,10 @@ BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.ym
 # The build's own command line; nothing of the user's PYTHONPATH goes before it.
 BOOKBUILD = PYTHONPATH="$$PWD/book/_ext" $(BIN)/python -m bookbuild
 
-# What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2` hands to the build.
+# What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2 PDF=1` hands to the build.
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
+export DLBOOK_PDF := $(or $(PDF),$(DLBOOK_PDF))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # In the order that is given, also with -j: tests look at the site that the build before them made.
@@ -57,7 +58,7 @@ $(READY): pyproject.toml $(LOCKS)
 hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each commit
 	$(BIN)/pre-commit install
 
-book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one)
+book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1: as a PDF, too)
 	$(BUILD)
 
 execute: $(READY) ## execute what needs it, side by side, and render nothing

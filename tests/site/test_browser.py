@@ -8,7 +8,7 @@ WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exerc
 PAGES = ["index.html", "404.html", "about/results.html", "about/references.html", *CHAPTERS]
 
 
-# Pixels, of the small text in a figure: as a cell draws it at 144 dots an inch, and as a phone has to show it.
+# Pixels, of small text in a figure: as a cell draws it at 144 dots an inch, and as a phone has to show it.
 TEXT_OF_EIGHT_POINTS = 16
 SMALLEST_TEXT = 11
 

@@ -21,6 +21,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
         furniture,
         launch,
         lost,
+        paper,
         pictures,
         playgrounds,
         security,
@@ -31,6 +32,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("bookbuild_page_limit", 14_400, "")
     app.add_config_value("bookbuild_published_without", [], "")
     app.add_config_value("bookbuild_fonts", False, "html")
+    app.add_config_value("bookbuild_pdf", paper.browser(), "env")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.
@@ -63,6 +65,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("build-finished", assets.drop_unused, priority=800)  # behind all that adds files
     app.connect("build-finished", lost.name_from_the_root, priority=850)
     app.connect("build-finished", security.write, priority=850)  # behind all that writes pages
+    app.connect("build-finished", build.print, priority=860)  # what readers would see
     app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -9,6 +9,8 @@ from bookbuild.render import (
     captions,
     figures,
     formulas,
+    launch,
+    paper,
     pictures,
     placeholders,
     playgrounds,
@@ -28,6 +30,8 @@ def add_markup(app: Sphinx) -> None:
     app.add_directive("caption", captions.CaptionDirective)
     app.add_transform(captions.GiveCaptions)
     app.add_directive("page-figure", figures.PageFigureDirective)
+    app.add_directive("colab-button", launch.ColabButtonDirective)
+    app.add_directive("pdf-link", paper.PdfLinkDirective)
     app.add_directive("playground", playgrounds.PlaygroundDirective)
     for node in (
         results.Number,
@@ -36,6 +40,7 @@ def add_markup(app: Sphinx) -> None:
         results.ResultsTable,
         run_times.RunTimes,
         figures.PageFigure,
+        launch.ColabButton,
         playgrounds.PlaygroundPlaceholder,
     ):
         app.add_node(node, html=(placeholders.skip_node, None))

@@ -4,16 +4,19 @@ Jupyter Book's own Colab button leads to the ``.md`` file, which Colab cannot op
 ``_build/notebooks`` go to the branch ``notebooks`` of the repository when the site is published.
 """
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import nbformat
+from docutils import nodes
 from pybtex.plugin import find_plugin
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 from bookbuild import opencv
 from bookbuild.book import Book, Page
@@ -21,7 +24,7 @@ from bookbuild.memory import is_too_large
 from bookbuild.render import captions
 from bookbuild.render.furniture import head
 from bookbuild.render.notebooks import to_notebook
-from bookbuild.render.placeholders import Rendering, UnknownError, read_result_reference
+from bookbuild.render.placeholders import Placeholder, Rendering, UnknownError, read_result_reference
 from bookbuild.render.results import provenance_fact, result_text
 from bookbuild.render.surroundings import NoPlainFormError, Place, Surroundings
 from bookbuild.repository import reason, repository, site_address
@@ -29,6 +32,7 @@ from bookbuild.summary import saved_address
 
 LOGGER = logging.getLogger(__name__)
 BRANCH, BINDER_BRANCH = "notebooks", "binder"
+ARCHIVE = "notebooks.zip"  # in the site
 
 
 def name_repository(app: Sphinx, config: Config) -> None:
@@ -94,6 +98,15 @@ def write_notebooks(app: Sphinx, book: Book) -> None:
         nbformat.write(notebook, path)
     for stale in set(folder.rglob("*.ipynb")) - current:
         stale.unlink()
+    _pack(folder, book.html / ARCHIVE)
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """Write all notebooks into one file that readers can download; the same notebooks give the same file."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(folder.rglob("*.ipynb")):
+            name = path.relative_to(folder).as_posix()
+            packed.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _places(app: Sphinx) -> Iterator[tuple[str, Place]]:
@@ -158,6 +171,31 @@ def launch_addresses(owner: str, name: str, docname: str) -> dict[str, str]:
         "Binder": f"https://mybinder.org/v2/gh/{owner}/{name}/{BINDER_BRANCH}?{inside}",
         ".ipynb": f"https://github.com/{owner}/{name}/raw/{BRANCH}/{notebook}",
     }
+
+
+class ColabButton(nodes.General, Placeholder):
+    """A button that opens the notebook of the attribute's ``page`` on Colab."""
+
+    def fill(self, rendering: Rendering) -> list[nodes.Node]:
+        """Return the button, or nothing where there is no repository to open it from."""
+        found = repository(rendering.book.root)
+        if found is None:
+            return []
+        address = launch_addresses(*found, self["page"])["Colab"]
+        looks = ["sd-btn", "sd-btn-outline-primary"]  # of sphinx-design's other buttons
+        return [nodes.paragraph("", "", nodes.reference("", "Open in Colab", refuri=address, classes=looks))]
+
+
+class ColabButtonDirective(SphinxDirective):
+    """``{colab-button} cnn/mnist-mlp``: a button that opens this page's notebook on Colab."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a placeholder."""
+        button = ColabButton(page=self.arguments[0])
+        self.set_source_info(button)
+        return [button]
 
 
 def add_buttons(page: Page | None, root: Path, context: dict[str, Any]) -> None:

@@ -1,0 +1,107 @@
+"""The whole book as one PDF, printed from the site by Chromium: what a reader sees who prints each page."""
+
+import functools
+import http.server
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from bookbuild.book import Book
+
+LOGGER = logging.getLogger(__name__)
+FILE = "deep-learning-concepts.pdf"  # in the site
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 300_000  # milliseconds for a page: far from any real machine
+NUMBER = (
+    '<p style="width: 100%; text-align: center; font: 9px sans-serif"><span class="pageNumber"></span></p>'
+)
+
+
+class PdfLinkDirective(SphinxDirective):
+    """``{pdf-link}``: what it contains stands in the page if the build writes the book as a PDF, too."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the content, or nothing."""
+        return self.parse_content_to_nodes() if self.config.bookbuild_pdf else []
+
+
+def browser() -> str:
+    """Return what prints: a browser, if ``DLBOOK_PDF`` asks for a PDF and there is one; else nothing."""
+    return next(filter(None, map(shutil.which, BROWSERS)), "") if os.environ.get("DLBOOK_PDF") else ""
+
+
+def write(app: Sphinx, book: Book) -> None:
+    """Print all pages in the order of the table of contents, if it was asked for and there is a browser."""
+    target = book.html / FILE
+    if not app.config.bookbuild_pdf:
+        target.unlink(missing_ok=True)
+        if os.environ.get("DLBOOK_PDF"):
+            LOGGER.info("no PDF was written: none of %s is on PATH to print it", ", ".join(BROWSERS))
+        return
+    titles = {page: app.env.titles[page].astext() for page in book.pages if page in app.env.titles}
+    with tempfile.TemporaryDirectory() as folder, _served(book.html) as address:
+        sheets = {page: Path(folder, f"{number}.pdf") for number, page in enumerate(titles)}
+        _print(app.config.bookbuild_pdf, {f"{address}/{page}.html": path for page, path in sheets.items()})
+        _join({titles[page]: path for page, path in sheets.items()}, target)
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """Serve the site on loopback: from files alone, a page's modules do not run."""
+    handler = functools.partial(_Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each file."""
+
+
+def _print(browser: str, sheets: dict[str, Path]) -> None:
+    from playwright.sync_api import sync_playwright  # only here: it is no part of other builds
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page()
+        page.set_default_timeout(PATIENCE)
+        for address, path in sheets.items():
+            page.goto(address, wait_until="load")
+            page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager'; })")
+            page.wait_for_function("[...document.images].every(image => image.complete)")
+            page.pdf(
+                path=path,
+                format="A4",
+                margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=NUMBER,
+                tagged=True,
+            )
+        chromium.close()
+
+
+def _join(sheets: dict[str, Path], target: Path) -> None:
+    from pypdf import PdfWriter
+
+    writer = PdfWriter()
+    for title, path in sheets.items():
+        writer.append(str(path), outline_item=title)
+    unfinished = target.with_suffix(".unfinished")
+    writer.write(unfinished)
+    unfinished.replace(target)
