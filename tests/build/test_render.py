@@ -42,6 +42,9 @@ def text_of(page: str) -> str:
         ("{result}`count`", "12345"),
         ("{result}`worst`", "a 4 taken for a 9"),
         ("{result}`nothing:.1f`", "0.0"),
+        ("{result}`loss:+.1pp`", "−1.2 points"),
+        ("{result}`rate:.0e`", "3e-04"),
+        ("{result}`name`", "a 4-by-4 filter, 2026-01-02"),
         ("{provenance}`minutes:.1f`", "1.5"),
         ("{provenance}`device_name`", "A processor"),
     ],
@@ -54,6 +57,9 @@ def test_prose_shows_numbers_as_it_asks_for_them(book, role, shown):
         "count": Result((12345,)),
         "worst": Result(("a 4 taken for a 9",)),
         "nothing": Result((-0.01,)),
+        "loss": Result((-0.0123,)),
+        "rate": Result((3e-4,)),
+        "name": Result(("a 4-by-4 filter, 2026-01-02",)),
     }
     book.compute("one", results)
     assert book.build() == ""

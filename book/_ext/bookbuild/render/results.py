@@ -1,5 +1,7 @@
 """Numbers in the prose, the table of a page's promises, and the list of all results."""
 
+import re
+
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -45,9 +47,14 @@ def result_text(rendering: Rendering, reference: dict[str, str]) -> str:
     if name not in results:
         raise UnknownError(f"{page.docname} reports no result {name!r}")
     try:
-        return results[name].show(reference["form"], reference["part"])
+        return typeset(results[name].show(reference["form"], reference["part"]))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name} cannot be shown as {reference['form']!r}: {error}") from error
+
+
+def typeset(number: str) -> str:
+    """Return a number with a minus sign in place of the hyphen that Python writes."""
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", number)
 
 
 class Fact(nodes.Inline, Placeholder):
@@ -107,13 +114,13 @@ class PromisesDirective(SphinxDirective):
 
 def _promise_row(promise: Promise, record: Record, forms: dict[str, str]) -> Row:
     form = forms.get(promise.name, "")
-    promised = promise.words(record, form)
+    promised = typeset(promise.words(record, form))
     result = record.results.get(promise.name)
     if result is None:  # an optional one
         return (_title(promise.name), "–", promised, "–", "–")
     if not promise.is_judged(record):
         promised += " (not judged: a stand-in)"
-    return (_title(promise.name), result.show(form), promised, str(result.n), _basis(result))
+    return (_title(promise.name), typeset(result.show(form)), promised, str(result.n), _basis(result))
 
 
 def _basis(result: Result) -> str:
@@ -160,7 +167,12 @@ class ResultsTableDirective(SphinxDirective):
 def _results(rendering: Rendering, page: Page, record: Record) -> list[nodes.Node]:
     forms = forms_of(rendering, page)
     rows = [
-        (_title(name), result.show(forms[name]), str(result.n), _promised(page, name, record, forms[name]))
+        (
+            _title(name),
+            typeset(result.show(forms[name])),
+            str(result.n),
+            _promised(page, name, record, forms[name]),
+        )
         for name, result in record.results.items()
         if result.data is not None or result.seeds or name in page.promises
     ]
@@ -171,7 +183,7 @@ def _results(rendering: Rendering, page: Page, record: Record) -> list[nodes.Nod
 
 def _promised(page: Page, name: str, record: Record, form: str) -> str:
     promise = page.promises.get(name)
-    return promise.words(record, form) if promise else "–"
+    return typeset(promise.words(record, form)) if promise else "–"
 
 
 def forms_of(rendering: Rendering, page: Page) -> dict[str, str]:
