@@ -67,7 +67,7 @@ def test_a_page_asks_for_the_fonts_of_its_first_view_at_once(book):
         page: [Path(tag["href"]).name for tag in preloaded(book.page(page)).select("link[rel=preload]")]
         for page in ("index", "plain")
     }
-    text = ["serif.woff2", "serif-bold.woff2"]
+    text = ["serif.woff2", "serif-italic.woff2", "serif-bold.woff2"]
     assert names == {"index": [*text, "math.woff2"], "plain": text}
 
 
