@@ -75,7 +75,12 @@ def preload_fonts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Let a page fetch the fonts of its text and headings beside its style sheets, and not after them."""
-    names = ("serif", "serif-italic", "serif-bold", *([MATH_FONT] if "<math" in context.get("body", "") else []))
+    names = (
+        "serif",
+        "serif-italic",
+        "serif-bold",
+        *([MATH_FONT] if "<math" in context.get("body", "") else []),
+    )
     for name in names if app.config.bookbuild_fonts else ():
         address = context["pathto"](f"{FONTS}/{name}.woff2", resource=True)
         link = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{address}" />\n'

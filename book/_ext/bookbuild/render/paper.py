@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -17,8 +18,12 @@ from sphinx.util.docutils import SphinxDirective
 
 from bookbuild.book import Book
 
+if TYPE_CHECKING:
+    from pypdf import PdfWriter
+
 LOGGER = logging.getLogger(__name__)
 FILE = "deep-learning-concepts.pdf"  # in the site
+QUALITY = 85  # of 100: no difference from the site's own pictures is seen on paper
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 300_000  # milliseconds for a page: far from any real machine
 NUMBER = (
@@ -96,12 +101,25 @@ def _print(browser: str, sheets: dict[str, Path]) -> None:
         chromium.close()
 
 
+def _pack(writer: "PdfWriter") -> None:
+    """Make the file smaller: Chromium stores each picture as its pixels, and each page's fonts anew."""
+    packed = set()
+    for page in writer.pages:
+        for picture in page.images:
+            reference = picture.indirect_reference
+            if reference and picture.image and reference.idnum not in packed:
+                packed.add(reference.idnum)
+                picture.replace(picture.image.convert("RGB"), quality=QUALITY)
+    writer.compress_identical_objects(remove_duplicates=True, remove_unreferenced=True)
+
+
 def _join(sheets: dict[str, Path], target: Path) -> None:
     from pypdf import PdfWriter
 
     writer = PdfWriter()
     for title, path in sheets.items():
         writer.append(str(path), outline_item=title)
+    _pack(writer)
     unfinished = target.with_suffix(".unfinished")
     writer.write(unfinished)
     unfinished.replace(target)
