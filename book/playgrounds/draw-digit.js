@@ -1,7 +1,7 @@
 // @ts-check
 // <draw-digit>: draw a digit, and the page's network reads it with every move of the pen.
 
-import {button, controls, grayLevel, make, paint, percent, picture, signed} from "./core/elements.js";
+import {breathe, button, controls, grayLevel, make, paint, percent, picture, signed} from "./core/elements.js";
 import {largest, likeliest, softmax} from "./core/layers.js";
 import {Playground} from "./core/playground.js";
 import {Network} from "./draw-digit/network.js";
@@ -23,8 +23,7 @@ class DrawDigit extends Playground {
     this.network = new Network(file);
     this.labels = file.tensors.labels.data;
     this.images = file.tensors.examples.data;
-    this.misread = Array.from(this.labels, (label, k) =>
-      likeliest(this.network.read(this.exampleImage(k)).logits) !== label);
+    this.misread = this.judge();
     this.pad = new Pad(() => this.begin(), () => this.refresh(), () => this.end());
     this.seen = picture("The image that the network reads, 28 by 28 pixels", "what the network reads");
     this.slopes = picture("Pixels that speak for the chosen digit in red, against it in blue");
@@ -76,9 +75,19 @@ class DrawDigit extends Playground {
     this.end();
   }
 
+  /** Tell of each test digit whether the network misreads it; one at a time, so that the page stays free. */
+  async judge() {
+    const misread = [];
+    for (let k = 0; k < this.labels.length; k++) {
+      await breathe();
+      misread.push(likeliest(this.network.read(this.exampleImage(k)).logits) !== this.labels[k]);
+    }
+    return misread;
+  }
+
   /** Show the next test digit, of those that are misread or of the others. @param {boolean} misread */
-  another(misread) {
-    const fit = this.misread.flatMap((each, k) => each === misread ? [k] : []);
+  async another(misread) {
+    const fit = (await this.misread).flatMap((each, k) => each === misread ? [k] : []);
     if (!fit.length) return this.said("The network misreads none of the test digits that the page chose.");
     this.pad.set([]);
     this.example = fit.find(k => k > (this.example ?? -1)) ?? fit[0];

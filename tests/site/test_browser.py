@@ -2,7 +2,8 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import CHAPTERS, open_page
+from browsing import open_page
+from topics import CHAPTERS
 
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
 PAGES = ["index.html", "404.html", "about/results.html", "about/references.html", *CHAPTERS]

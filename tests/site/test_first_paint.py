@@ -5,10 +5,11 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from browsing import CHAPTERS, PATIENCE, open_page
+from browsing import PATIENCE, open_page
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from playwright.sync_api import Browser, Page
+from topics import CHAPTERS
 
 PAGES = ["index.html", "about/results.html", "search.html", *CHAPTERS]
 OWN = re.compile(r"/_static/preferences\.js")

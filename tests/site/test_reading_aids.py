@@ -1,8 +1,9 @@
 """What helps a reader in the page: figures that grow, code that hides, words that say what they mean."""
 
 import pytest
-from browsing import CHAPTERS, open_page
+from browsing import open_page
 from bs4 import BeautifulSoup
+from topics import CHAPTERS
 
 PAGE = "cnn/mnist-mlp.html"
 

@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 from bookbuild.book import Book
 from bookbuild.check.site import Site
-from conftest import ROOT, chapter_paths
 from playwright.sync_api import Browser, Page, sync_playwright
 
-# Each page with cells: its address in the site → its source.
-CHAPTERS = {
-    path.relative_to(ROOT / "book").with_suffix(".html").as_posix(): path.read_text(encoding="utf-8")
-    for path in chapter_paths()
-}
+ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Milliseconds that a page or an element is waited for before a test fails: far from any real machine.
 PATIENCE = 180_000

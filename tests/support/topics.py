@@ -3,7 +3,13 @@
 from typing import NamedTuple
 
 import yaml
-from conftest import ROOT
+from conftest import ROOT, chapter_paths
+
+# Each page with cells: its address in the site → its source.
+CHAPTERS = {
+    path.relative_to(ROOT / "book").with_suffix(".html").as_posix(): path.read_text(encoding="utf-8")
+    for path in chapter_paths()
+}
 
 
 class Topic(NamedTuple):
