@@ -53,6 +53,14 @@ def test_the_style_sheet_closes_what_it_opens():
     assert depth == 0
 
 
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_text_behind_it_stays_in_its_place_while_it_is_loaded(playground, name, width):
+    with playground(name, width=width) as found:
+        room = found.element.evaluate("each => parseFloat(getComputedStyle(each).minHeight)")
+        assert room <= found.element.bounding_box()["height"] <= 1.03 * room
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_asks_no_other_host_and_a_keyboard_reaches_every_control(playground, html, name):
     with playground(name) as found:
