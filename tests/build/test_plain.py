@@ -30,6 +30,7 @@ def surroundings(site: str = SITE) -> Surroundings:
         places={
             "how": Place("cnn/two", "how-it-works", "How it works"),
             "equation-gain": Place("cnn/one", "equation-gain", "(3)"),
+            "figure-fig-dots": Place("cnn/two", "fig-dots", "Figure 2.1"),
         },
     )
 
@@ -45,6 +46,7 @@ INLINE = [
     ("As {footcite:t}`a` says", "As Rose (1999) says"),
     ("A {term}`filter`, {term}`filters <filter>`", "A filter, filters"),
     ("{math}`x^2`, $a +\nb$ for \\$5", r"$x^2$, $a + b$ for \$5"),
+    ("In {numref}`fig-dots`", f"In [Figure 2.1]({SITE}cnn/two.html#fig-dots)"),
     ("By {eq}`gain`", f"By [(3)]({SITE}cnn/one.html#equation-gain)"),
     ("A foot[^n].\n\n[^n]: Below {result}`accuracy`.", "A foot<sup>n</sup>.\n\n<sup>n</sup> Below 98.7%."),
     ("`{result}` and `` a`b ``, *b* **c** <br>", "`{result}` and `` a`b ``, *b* **c** <br>"),
@@ -116,6 +118,7 @@ BLOCKS = [
         f"![A dog]({SITE}_images/dog.png)\n\nSeen [here]({SITE}cnn/two.html)",
     ),
     ("```{image} dog.png\n:alt: A dog\n```", f"![A dog]({SITE}_images/dog.png)"),
+    (":::{caption} fig-dots\nDots at {result}`accuracy`.\n:::", "**Figure 2.1.** Dots at 98.7%."),
     (":::{promises}\n:::", ""),
     (":::{page-figure} cnn/two\n:number: 2\n:::", ""),
     (

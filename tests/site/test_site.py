@@ -56,10 +56,21 @@ def test_a_screen_reader_hears_what_a_switch_says(html):
 
 def test_every_image_has_alternative_text(html):
     for page in own_pages(html):
-        for image in parse(page).select("article img"):
+        for image in parse(page).select("article img:not(.sd-card-img-top)"):
             alternative = str(image.get("alt", ""))
             assert len(alternative) > 10, f"{page.name}: {image}"
             assert not alternative.startswith(("../", "_images")), f"{page.name}: {image}"
+
+
+def test_a_card_names_its_chapter_as_the_chapter_does(html):
+    """With its number; its drawing adds nothing that a screen reader should read out."""
+    cards = parse(html / "index.html").select(".sd-card")
+    assert len(cards) == len(topics())
+    for card in cards:
+        chapter = parse(html / str(card.select_one("a")["href"]))
+        heading = chapter.select_one("article h1").get_text().rstrip("#")
+        assert card.select_one(".sd-card-title").get_text(strip=True) == heading
+        assert card.select_one("img")["alt"] == ""
 
 
 def test_every_figure_of_the_source_is_in_the_page(html):
