@@ -268,7 +268,7 @@ def prose(path: Path) -> str:
     """Return a chapter's text without its markup, found line by line."""
     cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst").cells
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    text = re.sub(r"^[:`]{3,}\{page-figure\} .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^[:`]{3,}\{(page-figure|caption)\} .*$", "", text, flags=re.MULTILINE)
     said = r"There is a playground here: \1. It runs on the page."
     text = re.sub(r"^[:`]{3,}\{playground\} (.*)$", said, text, flags=re.MULTILINE)
     text = re.sub(r"^[:`]{3,}\{(note|tip)\}", r"\1", text, flags=re.MULTILINE)
