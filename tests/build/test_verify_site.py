@@ -147,6 +147,7 @@ FAULTS = {
     ),
     "no results": (lambda site: (site / "_build" / "results.json").unlink(), "cnn/data took no time"),
     "a dead link": (into_the_article('<a href="gone.html">x</a>'), "leads to gone.html"),
+    "a dead link from the root": (into_the_article('<a href="/book/gone.html">x</a>'), "leads to /book/gone"),
     "a dead anchor": (into_the_article('<a href="data.html#gone">x</a>'), "leads to data.html#gone"),
     "a lost image": (into_the_article('<img src="../gone.png">'), "leads to ../gone.png"),
     "another host": (

@@ -21,7 +21,7 @@ from bookbuild.book import Book
 from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
 from bookbuild.render.playgrounds import Playground, playgrounds_of
-from bookbuild.repository import GitError, git
+from bookbuild.repository import GitError, git, site_address
 from bookbuild.run.keys import MISSING
 from dlbook.record import Record
 
@@ -182,7 +182,10 @@ def _resolves(site: Site, page: Path, address: str) -> bool:
     target = urlsplit(address)
     if target.scheme or target.netloc:
         return True
-    file = (page.parent / unquote(target.path)).resolve() if target.path else page.resolve()
+    path, root = unquote(target.path), urlsplit(site_address(site.book.root) or "/").path
+    if path.startswith(root):  # as in the page for lost readers, whose own address can be any
+        path = str(site.html / path.removeprefix(root))
+    file = (page.parent / path).resolve() if path else page.resolve()
     if not file.exists():
         return False
     anchors = {path.resolve(): found for path, found in site.anchors.items()}.get(file)
