@@ -1,5 +1,5 @@
-// A formula, a table or a figure that is wider than the screen scrolls sideways, and then it can be reached with the keyboard;
-// others would only be in the way there.
+// A formula, a table or a figure that is wider than the screen scrolls sideways, and then it can be reached with the
+// keyboard; others would only be in the way there.
 
 function reach() {
   for (const part of document.querySelectorAll("div.math, .bd-article table, .drawn")) {
