@@ -114,3 +114,16 @@ def test_search_finds_a_chapter(browser, address):
     assert "multi-layer perceptron" in page.inner_text("#search-results")
     assert errors == []
     page.context.close()
+
+
+def test_a_root_stands_in_its_line(browser, address):
+    """And does not hang below it, as browsers let the sign do where it covers one small letter."""
+    page, _ = open_page(browser, f"{address}/cnn/weight-initialization.html")
+    hang = page.locator("span.math msqrt").evaluate_all(
+        """roots => roots.map(root => (root.getBoundingClientRect().bottom
+             - root.querySelector("mi, mn").getBoundingClientRect().bottom)
+             / parseFloat(getComputedStyle(root).fontSize))"""
+    )
+    assert len(hang) > 3
+    assert max(hang) < 0.4
+    page.context.close()

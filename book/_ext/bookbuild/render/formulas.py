@@ -20,6 +20,8 @@ CONVERTER = LatexToMathML(fancy_error=False)
 ROW_SPACE = re.compile(r"(\\\\)\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]")
 # amsmath numbers these row by row; the book has one number for a formula, which links lead to.
 NUMBERED = re.compile(r"(\\(?:begin|end)\{(?:equation|align|gather|multline))\}")
+# Browsers hang the sign of a root, which is higher than a letter, by its top: so what it covers must be as high.
+STRUT = '<mspace width="0" height="0.78em" depth="0.22em"/>'
 
 
 def add_renderer(app: Sphinx) -> None:
@@ -38,7 +40,8 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
         LatexError: it holds what the converter does not know, or is unfinished.
     """
     plain = NUMBERED.sub(r"\1*}", ROW_SPACE.sub(r"\1", tex))
-    return CONVERTER.convert_with_local_state(plain, displaystyle=is_block)
+    converted = CONVERTER.convert_with_local_state(plain, displaystyle=is_block)
+    return converted.replace("<msqrt>", f"<msqrt>{STRUT}")
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
