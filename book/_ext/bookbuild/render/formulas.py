@@ -20,7 +20,7 @@ CONVERTER = LatexToMathML(fancy_error=False)
 ROW_SPACE = re.compile(r"(\\\\)\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]")
 # amsmath numbers these row by row; the book has one number for a formula, which links lead to.
 NUMBERED = re.compile(r"(\\(?:begin|end)\{(?:equation|align|gather|multline))\}")
-# Browsers hang the sign of a root, which is higher than a letter, by its top: so what it covers must be as high.
+# Browsers hang the sign of a root by its top, and it is higher than a letter: what it covers must be as high.
 STRUT = '<mspace width="0" height="0.78em" depth="0.22em"/>'
 
 
