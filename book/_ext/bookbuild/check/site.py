@@ -20,8 +20,9 @@ from bookbuild import summary
 from bookbuild.book import Book
 from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
+from bookbuild.render import lost as lost_page
 from bookbuild.render.playgrounds import Playground, playgrounds_of
-from bookbuild.repository import GitError, git, site_address
+from bookbuild.repository import GitError, git
 from bookbuild.run.keys import MISSING
 from dlbook.record import Record
 
@@ -70,6 +71,12 @@ class Site:
         """All pages of the book, parsed."""
         paths = sorted(path for path in self.html.rglob("*.html") if "_static" not in path.parts)
         return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+    @cached_property
+    def root(self) -> str:
+        """Where the site lies at its host, as the page for lost readers says: such as ``/some-book/``."""
+        lost = self.pages.get(self.html / f"{lost_page.PAGE}.html")
+        return str(lost.html["data-content_root"]) if lost and lost.html else "/"
 
     @cached_property
     def anchors(self) -> dict[Path, set[str]]:
@@ -182,9 +189,9 @@ def _resolves(site: Site, page: Path, address: str) -> bool:
     target = urlsplit(address)
     if target.scheme or target.netloc:
         return True
-    path, root = unquote(target.path), urlsplit(site_address(site.book.root) or "/").path
-    if path.startswith(root):  # as in the page for lost readers, whose own address can be any
-        path = str(site.html / path.removeprefix(root))
+    path = unquote(target.path)
+    if path.startswith(site.root):  # as in the page for lost readers, whose own address can be any
+        path = str(site.html / path.removeprefix(site.root))
     file = (page.parent / path).resolve() if path else page.resolve()
     if not file.exists():
         return False
