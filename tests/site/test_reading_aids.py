@@ -118,7 +118,6 @@ def test_a_lost_reader_finds_the_book_again(browser, address, html):
         "**/no/such/page", lambda route: route.fulfill(status=404, body=lost, content_type="text/html")
     )
     failed = []
-    page.on("requestfailed", lambda request: failed.append(request.url))
     page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
     page.goto(f"{address}/no/such/page")
     assert failed == [f"{address}/no/such/page"]
