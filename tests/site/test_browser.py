@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import open_page
+from browsing import open_page, wait_until
 from topics import CHAPTERS
 
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
@@ -67,7 +67,7 @@ def test_every_figure_loads_and_fits(browser, address, path):
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     for image in page.query_selector_all(".cell_output img"):
         image.scroll_into_view_if_needed()
-        page.wait_for_function("image => image.complete", arg=image)
+        image.evaluate("image => image.decode()")
         drawn = image.evaluate("image => image.naturalWidth")
         assert drawn > 100
         shown, frame = image.bounding_box(), image.evaluate("image => image.parentElement.clientWidth")
@@ -101,7 +101,7 @@ def test_on_paper_a_page_is_light_open_and_whole(browser, address, path):
     assert not any(part.is_visible() for part in navigation.all())
     cut_off = "codes => codes.filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).length"
     assert page.locator(".bd-article pre").evaluate_all(cut_off) == 0
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    wait_until(page, "[...document.images].every(image => image.complete)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details:not([open]):not(.playground *)").count() == folded
     assert page.locator("html").get_attribute("data-theme") == "dark"

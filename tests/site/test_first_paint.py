@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from browsing import PATIENCE, open_page
+from browsing import PATIENCE, open_page, wait_until
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from playwright.sync_api import Browser, Page
@@ -77,7 +77,7 @@ def test_a_reader_s_choice_goes_before_the_system(browser, address, stored, sche
 def test_the_page_follows_the_system_while_it_is_open(browser, address):
     page, _ = open_page(browser, f"{address}/index.html")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    wait_until(page, "document.documentElement.dataset.theme === 'dark'")
     page.context.close()
 
 

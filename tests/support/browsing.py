@@ -4,6 +4,7 @@ import functools
 import http.server
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,14 @@ def open_page(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url, wait_until="load")
     return page, errors
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until an expression of JavaScript is true; Playwright's own way breaks the page's policy."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(f"Boolean({expression})"):
+        assert time.monotonic() < deadline, f"never true: {expression}"
+        page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ logits = opened.call("./draw-digit/network.js", "read", weights, image)
 
 import gzip
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from urllib.parse import urljoin
 
 import pytest
 from bookbuild.render.playgrounds import Playground, copy_scripts
-from browsing import PATIENCE, built_site, open_page, served
+from browsing import built_site, open_page, served
 from playwright.sync_api import Browser, Locator, Page, Request
 
 # What the site's pages are served under, and nothing is loosened for a playground.
@@ -104,11 +103,8 @@ class Opened:
         )
 
     def wait_for(self, expression: str) -> None:
-        """Wait until an expression of JavaScript is true; Playwright's own way breaks the page's policy."""
-        deadline = time.monotonic() + PATIENCE / 1000
-        while not self.page.evaluate(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, f"never true: {expression}"
-            self.page.wait_for_timeout(20)
+        """Wait until an expression of JavaScript is true."""
+        wait_until(self.page, expression)
 
     def pace(self) -> float:
         """Return how many times as long as a usual laptop this machine takes for the same sums, just now."""

@@ -125,7 +125,7 @@ def test_a_keyboard_blends_turns_and_rounds(playground):
         same = [np.array_equal(old, picture(opened, k)) for k, old in enumerate(before)]
         assert same == [True, True, True, False]  # only the deep code was turned
         assert captions(opened)[1] == "deep decoder"  # what has been turned has no error
-        opened.page.wait_for_function("location.hash.includes('deep=7at')")
+        opened.wait_for("location.hash.includes('deep=7at')")
 
         opened.element.get_by_role("button", name="Turn the linear code").focus()
         opened.page.keyboard.press("Enter")
@@ -139,7 +139,7 @@ def test_a_keyboard_blends_turns_and_rounds(playground):
         opened.element.get_by_role("slider", name="Bits for a number").focus()
         opened.page.keyboard.press("Home")
         assert "With 1 bit for a number, a digit takes 4 bytes" in opened.status
-        opened.page.wait_for_function("location.hash.includes('bits=1') && !location.hash.includes('at')")
+        opened.wait_for("location.hash.includes('bits=1') && !location.hash.includes('at')")
         settle(opened)
         assert all("error" in text for text in captions(opened))
 

@@ -139,7 +139,7 @@ def test_against_the_clock_no_answer_is_none_and_the_match_waits(playground):
         opened.element.get_by_role("button", name="cat").click()
         assert "your time was over" not in opened.status
         opened.element.get_by_role("checkbox").uncheck()
-        opened.page.wait_for_function("location.hash === '#you-against-the-network?seed=5'")
+        opened.wait_for("location.hash === '#you-against-the-network?seed=5'")
         settle(opened)
         assert not rows(opened, 0).any()  # without the clock it is another match
 
@@ -147,7 +147,7 @@ def test_against_the_clock_no_answer_is_none_and_the_match_waits(playground):
 def test_other_photographs_are_others_and_the_address_keeps_them(playground):
     with playground(NAME) as opened:
         opened.element.get_by_role("button", name="Other photographs").click()
-        opened.page.wait_for_function("location.hash.includes('seed=')")
+        opened.wait_for("location.hash.includes('seed=')")
         fragment = opened.page.url.partition("#")[2]
         mine = opened.element.evaluate("element => element.order")
     seed = int(re.search(r"seed=(\d+)", fragment)[1])

@@ -83,7 +83,7 @@ def _print(browser: str, sheets: dict[str, Path]) -> None:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = chromium.new_page()
+        page = chromium.new_page(bypass_csp=True)  # whose waiting it forbids
         page.set_default_timeout(PATIENCE)
         for address, path in sheets.items():
             page.goto(address, wait_until="load")
