@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 import pytest
 from bookbuild.render.playgrounds import Playground, copy_scripts
-from browsing import built_site, open_page, served
+from browsing import built_site, open_page, served, wait_until
 from playwright.sync_api import Browser, Locator, Page, Request
 
 # What the site's pages are served under, and nothing is loosened for a playground.
