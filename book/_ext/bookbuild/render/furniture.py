@@ -51,9 +51,8 @@ def add_reading_time(doctree: nodes.document) -> None:
         words = sum(len(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph))
         minutes = max(1, round(words / WORDS_A_MINUTE))
         text = f"About {minutes} minute{'s' if minutes > 1 else ''} to read"
-        title.parent.insert(
-            title.parent.index(title) + 1, nodes.paragraph(text=text, classes=["reading-time"])
-        )
+        line = nodes.container("", nodes.paragraph(text=text), classes=["reading-time"])
+        title.parent.insert(title.parent.index(title) + 1, line)
 
 
 head = functools.cache(commit)  # asked for in every page
