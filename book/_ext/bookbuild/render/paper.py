@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,10 @@ def write(app: Sphinx, book: Book) -> None:
     titles = {page: app.env.titles[page].astext() for page in book.pages if page in app.env.titles}
     with tempfile.TemporaryDirectory() as folder, _served(book.html) as address:
         sheets = {page: Path(folder, f"{number}.pdf") for number, page in enumerate(titles)}
-        _print(app.config.bookbuild_pdf, {f"{address}/{page}.html": path for page, path in sheets.items()})
+        pages = {f"{address}/{page}.html": path for page, path in sheets.items()}
+        # In a thread of its own: Playwright works in none where a loop runs, and whoever builds may have one.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(_print, app.config.bookbuild_pdf, pages).result()
         _join({titles[page]: path for page, path in sheets.items()}, target)
 
 
