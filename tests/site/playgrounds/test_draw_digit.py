@@ -1,5 +1,7 @@
 """`draw-digit` computes what PyTorch computes, reads redrawn digits, and takes mouse, finger and keys."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -211,8 +213,11 @@ def test_keys_draw(playground):
 
 def test_misread_digits_are_misread_and_a_digit_can_be_asked_for(playground):
     with playground(NAME) as found:
+        first = json.dumps(found.status)
         for _ in range(5):
             found.element.get_by_role("button", name="One it misreads").click()
+            # The first press waits until all test digits have been judged.
+            found.wait_for(f"document.querySelector('draw-digit [role=status]').textContent !== {first}")
             label, answer = [
                 int(word.strip(",.")) for word in found.status.split() if word.strip(",.").isdigit()
             ][:2]
