@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,10 +11,11 @@ from pathlib import Path
 import pytest
 from bookbuild.book import Book
 from bookbuild.check.site import Site
+from bookbuild.render.paper import chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = chromium()
 # Milliseconds that a page or an element is waited for before a test fails: far from any real machine.
 PATIENCE = 180_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

@@ -44,7 +44,12 @@ class PdfLinkDirective(SphinxDirective):
 
 def browser() -> str:
     """Return what prints: a browser, if ``DLBOOK_PDF`` asks for a PDF and there is one; else nothing."""
-    return next(filter(None, map(shutil.which, BROWSERS)), "") if os.environ.get("DLBOOK_PDF") else ""
+    return chromium() or "" if os.environ.get("DLBOOK_PDF") else ""
+
+
+def chromium() -> str | None:
+    """Return the path of this machine's Chromium, or None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def write(app: Sphinx, book: Book) -> None:
