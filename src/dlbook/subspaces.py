@@ -43,7 +43,10 @@ class PCA:
 
 
 def fit_pca(data: Tensor, count: int) -> PCA:
-    """Fit the first ``count`` principal components to data, by the eigenvectors of their covariance.
+    """Fit the first ``count`` principal components to data.
+
+    With more rows than values, by the eigenvectors of the covariance (P, P); with fewer, by the singular
+    vectors of the rows, as the covariance would then be the larger matrix of the two.
 
     Args:
         data: (N, …), N ≥ 2 rows of P values in all, on any scale.
@@ -57,7 +60,8 @@ def fit_pca(data: Tensor, count: int) -> PCA:
         raise ValueError(
             f"expected at least 2 rows and 1 to {min(rows.shape)} components, not {len(rows)} and {count}"
         )
-    fitted = decomposition.PCA(svd_solver="covariance_eigh").fit(rows.numpy())
+    solver = "full" if len(rows) < rows.shape[1] else "covariance_eigh"
+    fitted = decomposition.PCA(svd_solver=solver).fit(rows.numpy())
     variances = fitted.explained_variance_ * ((len(rows) - 1) / len(rows))
     mean, components = torch.from_numpy(fitted.mean_), torch.from_numpy(fitted.components_)
     return PCA(mean, components[:count], torch.from_numpy(variances))

@@ -30,6 +30,16 @@ def test_pca_keeps_the_largest_singular_values(images, count):
     torch.testing.assert_close(pca.variances, S**2 / 300)
 
 
+def test_fewer_rows_than_values_make_no_matrix_of_all_values():
+    """Eight rows of a million values: their covariance would take eight terabytes."""
+    rows = random_matrix(8, 1_000_000)
+    pca = subspaces.fit_pca(rows, 3)
+    _, S, Vh = torch.linalg.svd(rows - rows.mean(dim=0), full_matrices=False)  # noqa: N806
+    torch.testing.assert_close(pca.components.abs(), Vh[:3].abs())
+    torch.testing.assert_close(pca.variances, S**2 / 8)
+    assert (pca.components.amax(dim=1) >= -pca.components.amin(dim=1)).all()
+
+
 def test_the_variances_left_out_are_the_squared_error(images):
     pca = subspaces.fit_pca(images, 5)
     squared = (images - pca.reconstruct(images)).flatten(1).square().sum(dim=1).mean()

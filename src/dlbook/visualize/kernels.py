@@ -16,7 +16,7 @@ SIGNED = "RdBu_r"
 
 
 def pixel_numbers(
-    values: ArrayLike, ax: Axes, spec: str = ".0f", limit: float | None = None, fontsize: float = 7
+    values: ArrayLike, ax: Axes, spec: str = ".0f", limit: float | None = None, fontsize: float = 8
 ) -> Axes:
     """Draw each entry of a small array as a square with its number.
 
@@ -58,7 +58,7 @@ def kernel_grid(
     figure, axes = _grid(len(kernels), columns, size, size * 1.17)
     for ax, (title, kernel) in zip(axes, kernels.items(), strict=True):
         limit = float(np.abs(np.asarray(kernel)).max()) or 1.0
-        pixel_numbers(kernel, ax, spec, limit, fontsize=8)
+        pixel_numbers(kernel, ax, spec, limit)
         ax.set_title(title, fontsize=9)
     return figure
 
