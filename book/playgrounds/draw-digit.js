@@ -114,11 +114,16 @@ class DrawDigit extends Playground {
   }
 
   /** Read the image, and show the answer. */
-  draw() {
+  *draw() {
     const {image} = this, answer = this.network.read(image);
     paint(this.seen.canvas, image, SIDE, grayLevel(0, 255));
     this.pad.draw(this.example === null ? null : this.seen.canvas);
-    this.drawBars(answer);
+    yield this.drawBars(answer);
+    yield this.drawUnits(answer);
+  }
+
+  /** The hidden units, and which pixels would speak for a digit. @param {import("./draw-digit/network.js").Answer} answer */
+  drawUnits(answer) {
     this.units.forEach(({canvas}, k) =>
       paint(canvas, answer.hidden[k], 64, grayLevel(0, largest(answer.hidden[k]) || 1)));
     const shown = this.chosen ?? likeliest(answer.logits), slopes = this.network.slopes(answer, shown);

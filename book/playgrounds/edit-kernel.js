@@ -2,7 +2,7 @@
 // <edit-kernel>: nine weights to change, on the page's photographs, on a picture of the reader's own, or on what the
 // camera sees. No picture leaves the machine.
 
-import {breathe, button, checkbox, controls, grayLevel, make, menu, pen, picture, placeOn, signed} from "./core/elements.js";
+import {button, checkbox, controls, grayLevel, make, menu, pen, picture, placeOn, signed} from "./core/elements.js";
 import {Playground} from "./core/playground.js";
 import {crossCorrelate, frequencyResponse, gray, rings, transposed, turned, windowAt} from "./edit-kernel/filters.js";
 import {paintRange, short, table} from "./edit-kernel/painting.js";
@@ -34,7 +34,6 @@ class EditKernel extends Playground {
   /** @type {HTMLVideoElement | undefined} */
   video;
   sketch = pen(make("canvas"));
-  drawn = false;
 
   original = picture("The photograph in gray levels", "Press a place to see its sum. Pictures of yours stay on this machine.");
   filtered = picture("What the kernel makes of it");
@@ -221,13 +220,11 @@ class EditKernel extends Playground {
     return windowAt(this.photo, this.place.x, this.place.y).map((level, k) => level * this.kernel[k]);
   }
 
-  /** The first time with pauses in between, as new scripts are slow and the page is still being read. */
-  async draw() {
-    for (const part of [this.drawPhoto, this.drawResponse, this.drawWaves, this.drawSum]) {
-      part.call(this);
-      if (!this.drawn) await breathe();
-    }
-    this.drawn = true;
+  *draw() {
+    yield this.drawPhoto();
+    yield this.drawResponse();
+    yield this.drawWaves();
+    yield this.drawSum();
   }
 
   drawPhoto() {

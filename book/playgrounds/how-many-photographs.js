@@ -158,13 +158,22 @@ class HowManyPhotographs extends Playground {
       + `(${TITLES[this.kind].toLowerCase()}).`;
   }
 
-  draw() {
-    const {now, past, found} = this, {length} = this.file.tensors.test_labels.data;
+  *draw() {
+    yield this.showScores();
+    yield this.chart.show({x: [0, COUNTS.length - 1], y: [0, 1], ticks: TICKS, marks: MARKS}, KINDS.flatMap(kind => this.series(kind)));
+    yield this.compare();
+  }
+
+  showScores() {
+    const {now, found} = this, {length} = this.file.tensors.test_labels.data;
     this.counts.value = `${now.count}`;
-    this.kinds.value = this.kind;
     this.which.textContent = `draw ${now.draw} of ${DRAWS}: a larger number keeps the photographs of a smaller one`;
     if (found.has(keyOf(now))) this.sides.forEach(({show}, k) => show(this.hits(now, KINDS[k]), length));
-    this.chart.show({x: [0, COUNTS.length - 1], y: [0, 1], ticks: TICKS, marks: MARKS}, KINDS.flatMap(kind => this.series(kind)));
+  }
+
+  compare() {
+    const {now, past, found} = this;
+    this.kinds.value = this.kind;
     const known = found.has(keyOf(now)) && found.has(keyOf(past));
     this.compared.textContent = `Changed answers: ${inWords(past)} → ${inWords(now)}`;
     if (known) this.changes.forEach((some, k) => this.showChanges(this.groups[k], some));

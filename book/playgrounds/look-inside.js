@@ -220,27 +220,45 @@ class LookInside extends Playground {
       + `at ${strength.filter(Boolean).length} of them the gradient is not zero.`;
   }
 
-  draw() {
+  *draw() {
     if (!this.strength) return;
-    const {side, pixels, strength, box} = this, area = side * side, shape = [1, side, side], {level, across, x, y, width, height} = this.grid, whole = this.level > LAST;
-    const zoom = Math.floor(WIDE / across / (width + 1)), maps = this.outputs[level];
-    this.layer.value = NAMES[this.level];
-    enlarge(this.picture, {shape, data: pixels}, ZOOM, (red, k) => [red, pixels[area + k], pixels[2 * area + k]]);
-    enlarge(this.reach, {shape, data: strength}, ZOOM, scale(strength));
-    mark(this.picture, box, ZOOM);
-    mark(this.reach, box, ZOOM);
-    enlarge(this.maps, maps, zoom, signed(largest(maps.data)), across);
-    mark(this.maps, [x + Math.floor(x / width), y + Math.floor(y / height), ...whole ? [width, height] : [1, 1]], zoom);
-    softmax(this.outputs[ANSWER].data).forEach((share, k) => {
-      this.answers[k].textContent = `${this.classes[k]} ${Math.round(100 * share)}%`;
-      this.answers[k].setAttribute("aria-pressed", `${whole && this.place.channel === k}`);
-    });
-    this.drawSum();
+    yield this.drawPhotograph();
+    yield this.drawReach();
+    yield this.drawMaps();
+    yield this.showAnswers();
+    yield this.drawSum();
+    yield this.showNumbers();
   }
 
-  /** The sum that made the value: a bar for each channel, and in numbers what the picked one adds. */
+  drawPhotograph() {
+    const {side, pixels, box} = this, area = side * side;
+    enlarge(this.picture, {shape: [1, side, side], data: pixels}, ZOOM, (red, k) => [red, pixels[area + k], pixels[2 * area + k]]);
+    mark(this.picture, box, ZOOM);
+  }
+
+  drawReach() {
+    const {side, strength, box} = this;
+    enlarge(this.reach, {shape: [1, side, side], data: strength}, ZOOM, scale(strength));
+    mark(this.reach, box, ZOOM);
+  }
+
+  drawMaps() {
+    const {level, across, x, y, width, height} = this.grid, maps = this.outputs[level], zoom = Math.floor(WIDE / across / (width + 1));
+    this.layer.value = NAMES[this.level];
+    enlarge(this.maps, maps, zoom, signed(largest(maps.data)), across);
+    mark(this.maps, [x + Math.floor(x / width), y + Math.floor(y / height), ...this.level > LAST ? [width, height] : [1, 1]], zoom);
+  }
+
+  showAnswers() {
+    softmax(this.outputs[ANSWER].data).forEach((share, k) => {
+      this.answers[k].textContent = `${this.classes[k]} ${Math.round(100 * share)}%`;
+      this.answers[k].setAttribute("aria-pressed", `${this.level > LAST && this.place.channel === k}`);
+    });
+  }
+
+  /** The sum that made the value: a bar for each channel. */
   drawSum() {
-    const {parts, bias, level, bars, picked, place} = this, n = parts.length, layer = this.layers[level - 1], below = this.outputs[level - 1];
+    const {parts, bias, level, bars, picked} = this, n = parts.length;
     const together = parts.reduce((all, part) => all + part, 0), most = largest(parts.map(Math.abs)) || 1;
     bars.hidden = !n;
     Object.assign(bars, {width: WIDE, height: HIGH});
@@ -252,6 +270,11 @@ class LookInside extends Playground {
     this.total.textContent = !n ? "The largest of four passes."
       : `The ${n} channels of ${NAMES[level - 1]} add ${short(together)}, and the bias ${short(bias)}: ${short(together + bias)}.`
         + (level > LAST ? "" : together + bias > 0 ? " It passes the ReLU." : " The ReLU makes 0 of it.");
+  }
+
+  /** What the picked channel adds, in numbers. */
+  showNumbers() {
+    const {parts, level, picked, place} = this, n = parts.length, layer = this.layers[level - 1], below = this.outputs[level - 1];
     const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
     /** @param {number} k */
     const descend = k => {

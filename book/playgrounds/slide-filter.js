@@ -96,9 +96,18 @@ class SlideFilter extends Playground {
     this.refresh();
   }
 
-  draw() {
-    const {side, gray, setting} = this, {kernel, stride, padding, dilation} = setting, {reach, out} = this.sizes;
-    const wide = side + 2 * padding, most = side + 2 * SETTINGS[2][2];
+  *draw() {
+    yield this.drawInput();
+    yield this.drawOutput();
+  }
+
+  /** How many pixels wide the photograph is with its rim, and can be at most. */
+  get widths() {
+    return [this.side + 2 * this.setting.padding, this.side + 2 * SETTINGS[2][2]];
+  }
+
+  drawInput() {
+    const {side, gray, setting: {kernel, stride, padding, dilation}, sizes: {reach, out}, widths: [wide, most]} = this;
     const padded = new Float32Array(wide * wide);
     for (let i = 0; i < side; i++) padded.set(gray.subarray(i * side, (i + 1) * side), (i + padding) * wide + padding);
     enlarge(this.input, {shape: [1, wide, wide], data: padded}, ZOOM, grayLevel(0, 1));
@@ -108,15 +117,19 @@ class SlideFilter extends Playground {
       context.fillRect((left + k % kernel * dilation) * ZOOM, (top + Math.floor(k / kernel) * dilation) * ZOOM, ZOOM, ZOOM);
     }
     mark(this.input, [left, top, reach, reach], ZOOM);
-    const map = conv2d({shape: [1, side, side], data: gray}, brighterRight(kernel), undefined, setting);
-    enlarge(this.output, map, ZOOM, signed(LIMIT));
-    mark(this.output, [this.column, this.row, 1, 1], ZOOM);
     this.input.style.width = `${100 * wide / most}%`;
-    this.output.style.width = `${100 * out / most}%`;
     this.below.textContent = `In: ${side} × ${side} pixels${padding ? `, with padding ${wide} × ${wide}` : ""}. Marked: what one value reads.`;
-    this.above.textContent = `Out: ${out} × ${out} values, as large as the pixels. Click another one.`;
     this.formula.textContent = `${dilation > 1 ? `reach ${dilation} · (${kernel} − 1) + 1 = ${reach};  ` : ""}`
       + `⌊(${side} − ${reach} + 2 · ${padding}) / ${stride}⌋ + 1 = ${out}`;
+  }
+
+  drawOutput() {
+    const {side, gray, setting, sizes: {out}, widths: [, most]} = this;
+    const map = conv2d({shape: [1, side, side], data: gray}, brighterRight(setting.kernel), undefined, setting);
+    enlarge(this.output, map, ZOOM, signed(LIMIT));
+    mark(this.output, [this.column, this.row, 1, 1], ZOOM);
+    this.output.style.width = `${100 * out / most}%`;
+    this.above.textContent = `Out: ${out} × ${out} values, as large as the pixels. Click another one.`;
   }
 }
 

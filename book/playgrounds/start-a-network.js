@@ -147,22 +147,30 @@ class StartANetwork extends Playground {
     }
   }
 
-  draw() {
-    const depth = this.depth.value, lines = this.sides.map((_, k) => predicted(this.settings(k), INPUTS));
-    for (const way of /** @type {const} */ (["forward", "backward"])) {
-      const measured = this.sides.map(({signal}) => signal?.[way] ?? []);
-      const {y, ticks} = decades([...lines.flatMap(line => line[way]), ...measured.flat()]);
-      /** @param {number[]} values @returns {[number, number][]} */
-      const points = values => values.map((value, layer) => [layer + 1, Math.log10(value)]);
-      this[`${way}Chart`].show({x: [1, depth], y, ticks}, this.sides.flatMap(({color}, k) => [
-        {kind: "line", color, points: points(lines[k][way])}, {kind: "dots", color, points: points(measured[k])}]));
-    }
+  *draw() {
+    yield this.drawSignal("forward");
+    yield this.drawSignal("backward");
+    yield this.drawLosses();
+    this.go.textContent = this.training ? "Stop" : "Train both";
+  }
+
+  /** @param {"forward" | "backward"} way */
+  drawSignal(way) {
+    const lines = this.sides.map((_, k) => predicted(this.settings(k), INPUTS)[way]);
+    const measured = this.sides.map(({signal}) => signal?.[way] ?? []);
+    const {y, ticks} = decades([...lines.flat(), ...measured.flat()]);
+    /** @param {number[]} values @returns {[number, number][]} */
+    const points = values => values.map((value, layer) => [layer + 1, Math.log10(value)]);
+    this[`${way}Chart`].show({x: [1, this.depth.value], y, ticks}, this.sides.flatMap(({color}, k) => [
+      {kind: "line", color, points: points(lines[k])}, {kind: "dots", color, points: points(measured[k])}]));
+  }
+
+  drawLosses() {
     const guessing = {kind: /** @type {const} */ ("line"), color: "guessing",
       points: /** @type {[number, number][]} */ ([[0, GUESSING], [STEPS, GUESSING]])};
     this.lossChart.show({x: [0, STEPS], y: [0, 4], ticks: [[0, "0"], [1, "1"], [2, "2"], [3, "3"], [4, "4"]]}, [guessing,
       ...this.sides.map(({color, losses}) => ({kind: /** @type {const} */ ("line"), color,
         points: losses.map((loss, step) => /** @type {[number, number]} */ ([step + 1, loss]))}))]);
-    this.go.textContent = this.training ? "Stop" : "Train both";
   }
 }
 

@@ -206,44 +206,60 @@ class StepAside extends Playground {
       + (changed.length ? `. Changed: ${changed.join(", ")}.` : where || square ? ". None has changed." : ".");
   }
 
-  draw() {
-    const {side, now, pixels, every, columns} = this, area = side * side;
-    const seen = scene(pixels, side, now, this.gray), light = grays(seen, area), map = edges(light, side);
+  *draw() {
+    yield this.drawScene();
+    for (const each of this.columns) yield this.drawEdges(each);
+    if (!this.found) return;
+    this.mapped.textContent = `class map of ${this.classes[this.label]}: sum + bias = logit`;
+    this.buttons.forEach((each, k) => each.setAttribute("aria-pressed", `${k === this.label}`));
+    for (let n = 0; n < this.columns.length; n++) {
+      yield this.found && this.drawMap(n);
+      yield this.found && this.showShares(n);
+    }
+  }
+
+  drawScene() {
+    const {side, now, every} = this, area = side * side, seen = scene(this.pixels, side, now, this.gray);
+    this.light = grays(seen, area);
+    this.edges = edges(this.light, side);
     this.photo.value = `${now.photo}`;
     this.right.value = now.right;
     this.down.value = now.down;
     this.cover.value = `${now.square}`;
     paint(this.seen.canvas, every, side, k => [seen[k], seen[area + k], seen[2 * area + k]]);
-    for (const {name, edges: {canvas}} of columns) {
-      const {data, shape} = POOLINGS[name](map);
-      paint(canvas, data, shape[2], signed(STRONGEST));
-    }
-    if (this.found) this.drawAnswers(light);
   }
 
-  /** @param {Float32Array} light  gray levels of what is seen */
-  drawAnswers(light) {
-    const {side, every, label, classes, found: {still, answers}} = this, [, rows, wide] = answers[0].maps.shape, zoom = side / wide;
-    const maps = answers.map(({maps: {data}}) => data.subarray(label * rows * wide, (label + 1) * rows * wide));
-    const color = signed(largest(maps.map(map => largest(map.map(Math.abs)))));
-    this.mapped.textContent = `class map of ${classes[label]}: sum + bias = logit`;
-    this.buttons.forEach((each, k) => each.setAttribute("aria-pressed", `${k === label}`));
-    this.columns.forEach(({map: {canvas, caption}, cells, moved}, n) => {
-      const {logits} = answers[n], [shares, first] = [logits, still[n].logits].map(each => softmax(each)), top = likeliest(logits);
-      const sum = maps[n].reduce((all, part) => all + part, 0), bias = logits[label] - sum;
-      paint(canvas, every, side, k => {
-        const [red, green, blue] = color(maps[n][Math.floor(k / side / zoom) * wide + Math.floor(k % side / zoom)]), gray = 76 * light[k];
-        return [0.7 * red + gray, 0.7 * green + gray, 0.7 * blue + gray];
-      });
-      caption.textContent = `${minus(sum, 2)} ${bias < 0 ? "−" : "+"} ${Math.abs(bias).toFixed(2)} = ${minus(logits[label], 2)}`;
-      cells.forEach((cell, k) => {
-        cell.classList.toggle("top", k === top);
-        cell.firstChild.style.setProperty("--share", `${shares[k]}`);
-        cell.firstChild.style.setProperty("--still", `${first[k]}`);
-        cell.lastChild.textContent = percent(shares[k], 0);
-      });
-      moved.textContent = percent(shares.reduce((all, share, k) => all + Math.abs(share - first[k]), 0) / 2, 0);
+  /** @param {ReturnType<typeof column>} column */
+  drawEdges({name, edges: {canvas}}) {
+    const {data, shape} = POOLINGS[name](this.edges);
+    paint(canvas, data, shape[2], signed(STRONGEST));
+  }
+
+  /** The map of the class that is shown, over the gray photograph. @param {number} n  of the network */
+  drawMap(n) {
+    const {side, light, every, label, found: {answers}} = this, {canvas, caption} = this.columns[n].map, {logits} = answers[n];
+    const [, rows, wide] = answers[n].maps.shape, zoom = side / wide;
+    const maps = answers.map(({maps: {data}}) => data.subarray(label * rows * wide, (label + 1) * rows * wide)), map = maps[n];
+    const color = signed(largest(maps.map(each => largest(each.map(Math.abs)))));
+    paint(canvas, every, side, k => {
+      const [red, green, blue] = color(map[Math.floor(k / side / zoom) * wide + Math.floor(k % side / zoom)]), gray = 76 * light[k];
+      return [0.7 * red + gray, 0.7 * green + gray, 0.7 * blue + gray];
     });
+    const sum = map.reduce((all, part) => all + part, 0), bias = logits[label] - sum;
+    caption.textContent = `${minus(sum, 2)} ${bias < 0 ? "−" : "+"} ${Math.abs(bias).toFixed(2)} = ${minus(logits[label], 2)}`;
+  }
+
+  /** The probabilities of all classes, beside those before anything was moved. @param {number} n  of the network */
+  showShares(n) {
+    const {still, answers} = this.found, {cells, moved} = this.columns[n], top = likeliest(answers[n].logits);
+    const [shares, first] = [answers, still].map(all => softmax(all[n].logits));
+    cells.forEach((cell, k) => {
+      cell.classList.toggle("top", k === top);
+      cell.firstChild.style.setProperty("--share", `${shares[k]}`);
+      cell.firstChild.style.setProperty("--still", `${first[k]}`);
+      cell.lastChild.textContent = percent(shares[k], 0);
+    });
+    moved.textContent = percent(shares.reduce((all, share, k) => all + Math.abs(share - first[k]), 0) / 2, 0);
   }
 }
 

@@ -123,8 +123,14 @@ class TurnTheCodes extends Playground {
     return Float32Array.from(this.row("images", share ? to : from), level => level / 255);
   }
 
-  draw() {
-    const {from, to, blend: share, bits, code} = this.now;
+  *draw() {
+    yield this.showSettings();
+    for (const name of NAMES) yield this.drawDecoded(name);
+    yield this.showCode();
+  }
+
+  showSettings() {
+    const {blend: share, bits, code} = this.now;
     for (const end of ENDS) {
       this.menus[end].value = `${this.now[end]}`;
       paint(this.originals[end].canvas, this.row("images", this.now[end]), SIDE, black);
@@ -133,12 +139,13 @@ class TurnTheCodes extends Playground {
     this.share.value = share;
     this.bits.value = BITS.indexOf(bits);
     this.code.value = code;
-    for (const name of NAMES) {
-      const image = this.decoders[name](this.codeOf(name)), target = this.target(name);
-      paint(this.drawings[name].canvas, image, SIDE, unit);
-      this.drawings[name].caption.textContent = `${name} decoder${target ? `, error ${squaredError(image, target).toFixed(4)}` : ""}`;
-    }
-    this.showCode();
+  }
+
+  /** @param {Name} name */
+  drawDecoded(name) {
+    const image = this.decoders[name](this.codeOf(name)), target = this.target(name);
+    paint(this.drawings[name].canvas, image, SIDE, unit);
+    this.drawings[name].caption.textContent = `${name} decoder${target ? `, error ${squaredError(image, target).toFixed(4)}` : ""}`;
   }
 
   /** Put the sliders where the numbers of the chosen code are. */

@@ -132,8 +132,13 @@ class YouAgainstTheNetwork extends Playground {
     return score(this.answers, theirs, labels);
   }
 
-  draw() {
-    const done = this.answers.length, {labels, theirs} = this.past(), {you, network} = this.score();
+  *draw() {
+    yield this.drawPhotographs();
+    yield this.showScores();
+  }
+
+  drawPhotographs() {
+    const done = this.answers.length, {labels, theirs} = this.past();
     this.photograph.canvas.classList.toggle("covered", !this.open);
     if (done < this.order.length) this.paint(this.photograph.canvas, this.order[done]);
     this.photograph.caption.textContent = done < this.order.length ? `photograph ${done + 1} of ${this.order.length}` : "all are named";
@@ -147,6 +152,10 @@ class YouAgainstTheNetwork extends Playground {
       this.paint(this.last.canvas, this.order[done - 1]);
       this.last.caption.textContent = `The one before: ${label}. You: ${mine}. The network: ${its}.`;
     }
+  }
+
+  showScores() {
+    const done = this.answers.length, {labels, theirs} = this.past(), {you, network} = this.score();
     this.sides.you.show(you, done);
     this.sides.network.show(network, done);
     if (this.confusions.open) this.showTables(labels, theirs);

@@ -204,3 +204,17 @@ export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%
 
 /** Let the browser answer the reader before a long computation goes on. */
 export const breathe = () => new Promise(go => setTimeout(go));
+
+/**
+ * What a long computation awaits now and then: it lets the browser in if the last time is 8 milliseconds ago. So what
+ * takes long in all does not hold up the page, and what is quickly done is done at once.
+ * @returns {() => Promise<void>}
+ */
+export function pauses() {
+  let begun = performance.now();
+  return async () => {
+    if (performance.now() - begun < 8) return;
+    await breathe();
+    begun = performance.now();
+  };
+}

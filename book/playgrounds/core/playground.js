@@ -2,7 +2,7 @@
 // What every playground is: an element whose content, the fallback, stands until the reader comes near and the page's
 // data are there.
 
-import {button, make} from "./elements.js";
+import {breathe, button, make, pauses} from "./elements.js";
 import {load} from "./safetensors.js";
 import {stateInAddress, writeState} from "./state.js";
 
@@ -19,8 +19,9 @@ export class Playground extends HTMLElement {
   file = {tensors: {}};
   #status = make("p", {role: "status"});
   #opened = false;
-  /** @type {number | undefined} */
-  #frame;
+  #stale = false;
+  #drawing = false;
+  #drawn = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -30,7 +31,7 @@ export class Playground extends HTMLElement {
     const watch = new IntersectionObserver(entries => {
       if (!entries.some(({isIntersecting}) => isIntersecting)) return;
       watch.disconnect();
-      if (!this.#opened) this.#open();
+      if (!this.#opened) this.#open().catch(console.error);
     }, {rootMargin: "100%"});
     watch.observe(this);
     if (stateInAddress(this.localName)) this.scrollIntoView();
@@ -38,6 +39,7 @@ export class Playground extends HTMLElement {
 
   async #open() {
     this.#opened = true;
+    await breathe();
     const progress = make("progress", {max: 1, value: 0, "aria-label": "The playground is being loaded"});
     this.append(progress);
     try {
@@ -46,7 +48,9 @@ export class Playground extends HTMLElement {
         const address = new URL(data, document.baseURI);
         this.file = await load(address, Number(length), checksum, share => { progress.value = share; });
       }
+      await breathe();
       await this.start(this.file);
+      await breathe();
       this.restore(stateInAddress(this.localName) ?? {});
     } catch (problem) {
       console.warn(problem);
@@ -92,15 +96,32 @@ export class Playground extends HTMLElement {
    */
   restore(state) {}
 
-  /** Show the present state; a playground's own. See `refresh`. */
-  draw() {}
+  /**
+   * Show the present state; a playground's own, called by `refresh`. At a `yield` the browser is let in if the parts so
+   * far took long, as they do the first time; the state may change meanwhile, and each part reads it anew.
+   * @returns {Generator<void>}
+   */
+  *draw() {}
 
-  /** Call `draw` with the screen's next frame, once, however often it is asked for. */
-  refresh() {
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = undefined;
-      this.draw();
-    });
+  /** Draw with the screen's next frame, once, however often it is asked for. */
+  async refresh() {
+    this.#stale = true;
+    if (this.#drawing) return;
+    this.#drawing = true;
+    try {
+      while (this.#stale) {
+        // At first what is drawn has to be laid out, too, and a frame would wait for both.
+        await (this.#drawn ? new Promise(requestAnimationFrame) : breathe());
+        this.#stale = false;
+        const pause = pauses();
+        for (const _ of this.draw()) {
+          this.#drawn = true;
+          await pause();
+        }
+      }
+    } finally {
+      this.#drawing = false;
+    }
   }
 
   /**

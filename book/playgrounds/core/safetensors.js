@@ -1,6 +1,11 @@
 // @ts-check
 // What a page saved for its playground: a safetensors file, packed by gzip.
 
+import {breathe, pauses} from "./elements.js";
+
+// Bytes that are unpacked at a time, before the browser is let in.
+const PART = 50_000;
+
 /**
  * Numbers and their shape, as PyTorch lays them out: the last axis is the fastest. Bytes stay bytes; half-precision
  * numbers, and int8 with a scale a row beside it (see `dlbook.playgrounds.rounded`), become float32.
@@ -34,8 +39,21 @@ export async function load(address, length, sha256, progress = () => {}) {
   if (crypto.subtle && hexadecimal(await crypto.subtle.digest("SHA-256", packed)) !== sha256) {
     throw new Error("its checksum is not the published one");
   }
-  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return read(await new Response(unpacked).arrayBuffer());
+  return read(await unpacked(packed));
+}
+
+/** @param {Uint8Array<ArrayBuffer>} packed */
+async function unpacked(packed) {
+  const {readable, writable} = new DecompressionStream("gzip"), writer = writable.getWriter();
+  const feed = async () => {
+    for (let at = 0; at < packed.length; at += PART) {
+      await writer.write(packed.subarray(at, at + PART));
+      await breathe();
+    }
+    await writer.close();
+  };
+  const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), feed()]);
+  return bytes;
 }
 
 /** @param {ArrayBuffer} bytes */
@@ -46,21 +64,23 @@ function hexadecimal(bytes) {
 /**
  * Read a safetensors file: 8 bytes that say how long the JSON is, the JSON, the numbers.
  * @param {ArrayBuffer} bytes
- * @returns {File}
+ * @returns {Promise<File>}
  */
-export function read(bytes) {
+export async function read(bytes) {
   const length = Number(new DataView(bytes).getBigUint64(0, true));
   const {__metadata__, ...entries} = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));
   /** @type {Record<string, Tensor>} */
-  const tensors = {};
+  const tensors = {}, pause = pauses();
   for (const [name, {dtype, shape, data_offsets: [from, to]}] of Object.entries(entries)) {
     tensors[name] = {shape, data: numbers(bytes.slice(8 + length + from, 8 + length + to), dtype)};
+    await pause();
   }
   for (const name of Object.keys(tensors).filter(name => name.endsWith(".scale"))) {
     const whole = tensors[name.slice(0, -".scale".length)];
     if (whole?.data instanceof Int8Array) {
       whole.data = scaledRows(whole.data, tensors[name].data);
       delete tensors[name];
+      await pause();
     }
   }
   return {tensors};

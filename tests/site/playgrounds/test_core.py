@@ -31,7 +31,7 @@ class TryCore extends Playground {
     this.saveState(this.size.value === 3 ? {} : {size: this.size.value});
     this.refresh();
   }
-  draw() {
+  *draw() {
     const {data} = this.file.tensors.weight ?? {data: []};
     this.shown.value = Array.from(data, value => value * this.size.value).join(" ");
   }
@@ -47,6 +47,32 @@ def bare(tmp_path) -> BarePage:
     (tmp_path / "book" / "playgrounds" / "try-core.js").write_text(SCRIPT)
     (tmp_path / "site").mkdir()
     return BarePage(tmp_path / "site", tmp_path / "book")
+
+
+SLOW = """
+import {Playground} from "./core/playground.js";
+
+class TrySlow extends Playground {
+  shown = [];
+  start() {
+    this.seen = 0;
+    const count = () => { this.seen++; setTimeout(count); };
+    count();
+    this.set(1);
+  }
+  set(state) {
+    this.state = state;
+    this.refresh();
+  }
+  *draw() {
+    for (let part = 0; part < 5; part++) {
+      for (const begun = performance.now(); performance.now() - begun < 20;);
+      yield this.shown.push([this.state, part, this.seen]);
+    }
+  }
+}
+customElements.define("try-slow", TrySlow);
+"""
 
 
 def test_it_runs_under_the_policy_on_what_was_saved(browser, bare):
@@ -214,3 +240,21 @@ def test_the_layers_are_those_of_torch(browser, bare):
             )
             expected = getattr(F, name)(torch.tensor([-3, -0.5, 0.0, 2]))
             torch.testing.assert_close(torch.tensor(answer).float(), expected, atol=1e-6, rtol=0)
+
+
+def test_a_long_drawing_lets_the_browser_in_and_ends_with_the_last_state(browser, bare):
+    (bare.pages_folder / "playgrounds" / "try-slow.js").write_text(SLOW)
+    about = bare.write("try-slow")
+    with bare.serve() as address, opened(browser, address, about) as found:
+        found.page.evaluate(
+            """async () => {
+                const element = document.querySelector("try-slow");
+                while (element.shown.length < 2) await new Promise(go => setTimeout(go, 5));
+                for (let state = 2; state < 9; state++) element.set(state);
+            }"""
+        )
+        found.wait_for("document.querySelector('try-slow').shown.at(-1).slice(0, 2).join() === '8,4'")
+        shown = found.page.evaluate("document.querySelector('try-slow').shown")
+        assert [part for _, part, _ in shown] == [*range(5)] * 2, "seven changes need one more drawing"
+        for first, *_, last in (shown[:5], shown[5:]):
+            assert last[2] > first[2], "the browser was not let in"

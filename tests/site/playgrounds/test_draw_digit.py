@@ -256,7 +256,7 @@ def test_it_answers_soon_and_keeps_nothing(playground):
             for (let run = 0; run < 200; run++) {
                 element.clear(); element.begin();
                 element.pad.strokes.push([{x: 0.2, y: 0.1}, {x: run / 200, y: 0.9}]);
-                element.choose(run % 10); element.draw(); } element.clear(); }"""
+                element.choose(run % 10); [...element.draw()]; } element.clear(); }"""
         found.page.evaluate(use)
         begun = found.heap()
         found.page.evaluate(use)

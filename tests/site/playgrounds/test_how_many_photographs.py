@@ -186,7 +186,7 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
         for (let k = 0; k < count; k++) {
             element.change({count: [1, 2, 3, 5][k % 4], draw: 1 + k % 20});
             while (element.working) await new Promise(go => setTimeout(go, 2));
-            element.draw();
+            [...element.draw()];
         }
     }"""
     with playground(NAME) as found:

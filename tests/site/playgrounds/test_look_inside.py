@@ -207,7 +207,7 @@ def test_its_memory_does_not_grow(playground):
         for (let k = 0; k < count; k++) {
             await element.go(k % 6 + 1, k % 10, 0, 0);
             if (k % 20 === 0) await element.take(element.photographs[k / 20 % 10]);
-            element.draw();
+            [...element.draw()];
         }
     }"""
     with playground(NAME) as found:

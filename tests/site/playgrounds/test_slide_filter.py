@@ -83,7 +83,7 @@ def test_its_memory_does_not_grow(playground):
         for (let k = 0; k < count; k++) {
             element.sliders.kernel.value = 2 + k % 6;
             element.go(k % 20, 3);
-            element.draw();
+            [...element.draw()];
         }
     }"""
     with playground(NAME) as found:

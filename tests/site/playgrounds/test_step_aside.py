@@ -275,7 +275,7 @@ def test_its_memory_does_not_grow(playground):
             element.change({right: k % 9 - 4, down: k % 5, square: k % 4 * 4, x: k % 20, label: k % 10});
             if (k % 20 === 0) element.bring(k / 20 % 10, element.photographs[k / 20 % 10]);
             while (element.waiting) await new Promise(go => setTimeout(go, 2));
-            element.draw();
+            [...element.draw()];
         }
     }"""
     with playground(NAME) as found:
