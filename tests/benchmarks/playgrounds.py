@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "book" / "_ext")]
 
-from browsing import CHROMIUM, FLAGS, served  # noqa: E402
+from bookbuild.loopback import served  # noqa: E402
+from browsing import CHROMIUM, FLAGS  # noqa: E402
 from playing import opened, playgrounds_of_the_site  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 

@@ -1,16 +1,14 @@
 """A browser without the internet, and the built site on loopback, as fixtures of every test."""
 
 import functools
-import http.server
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bookbuild.book import Book
 from bookbuild.check.site import Site
+from bookbuild.loopback import served
 from bookbuild.render.paper import chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -25,37 +23,6 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 def built_site() -> Site:
     """Return the site in _build/html; its pages are parsed once, as that takes long."""
     return Site(Book.at(ROOT))
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files, with headers of the test's own."""
-
-    def __init__(self, *args: object, headers_to_send: Mapping[str, str], **kwargs: object) -> None:
-        self.headers_to_send = headers_to_send
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-
-    def end_headers(self) -> None:
-        for name, value in self.headers_to_send.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Serve a folder on loopback, and yield its address."""
-    handler = functools.partial(QuietHandler, directory=str(folder), headers_to_send=headers or {})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=10)
 
 
 def open_page(

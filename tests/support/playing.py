@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
+from bookbuild.loopback import served
 from bookbuild.render.playgrounds import Playground, copy_scripts
-from browsing import built_site, open_page, served, wait_until
+from browsing import built_site, open_page, wait_until
 from playwright.sync_api import Browser, Locator, Page, Request
 
 # What the site's pages are served under, and nothing is loosened for a playground.

@@ -1,14 +1,9 @@
 """The whole book as one PDF, printed from the site by Chromium: what a reader sees who prints each page."""
 
-import functools
-import http.server
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +13,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from bookbuild.book import Book
+from bookbuild.loopback import served
 
 if TYPE_CHECKING:
     from pypdf import PdfWriter
@@ -61,30 +57,13 @@ def write(app: Sphinx, book: Book) -> None:
             LOGGER.info("no PDF was written: none of %s is on PATH to print it", ", ".join(BROWSERS))
         return
     titles = {page: app.env.titles[page].astext() for page in book.pages if page in app.env.titles}
-    with tempfile.TemporaryDirectory() as folder, _served(book.html) as address:
+    with tempfile.TemporaryDirectory() as folder, served(book.html) as address:
         sheets = {page: Path(folder, f"{number}.pdf") for number, page in enumerate(titles)}
         pages = {f"{address}/{page}.html": path for page, path in sheets.items()}
         # In a thread of its own: Playwright works in none where a loop runs, and whoever builds may have one.
         with ThreadPoolExecutor(max_workers=1) as thread:
             thread.submit(_print, app.config.bookbuild_pdf, pages).result()
         _join({titles[page]: path for page, path in sheets.items()}, target)
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """Serve the site on loopback: from files alone, a page's modules do not run."""
-    handler = functools.partial(_Silent, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-
-
-class _Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing of each file."""
 
 
 def _print(browser: str, sheets: dict[str, Path]) -> None:

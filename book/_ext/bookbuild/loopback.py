@@ -1,0 +1,41 @@
+"""A built site served on loopback: from files alone, a page's modules do not run."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Serve a folder, and yield its address.
+
+    Args:
+        folder: what is served.
+        headers: sent with each file.
+    """
+    handler = functools.partial(_Silent, directory=str(folder), headers_to_send=headers or {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(timeout=10)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def __init__(self, *args: object, headers_to_send: Mapping[str, str], **kwargs: object) -> None:
+        self.headers_to_send = headers_to_send
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def end_headers(self) -> None:
+        for name, value in self.headers_to_send.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each file."""
