@@ -28,7 +28,7 @@ const along = (share, count, size) => {
   const at = share * (count - 1 / (size + 1)), map = Math.floor(at);
   return map * size + Math.min(size - 1, Math.floor((at - map) * (size + 1)));
 };
-/** @param {number[]} values */
+/** @param {number[] | Float32Array} values */
 const scale = values => signed(largest(values.map(Math.abs)));
 
 /**
@@ -222,34 +222,25 @@ class LookInside extends Playground {
 
   *draw() {
     if (!this.strength) return;
-    yield this.drawPhotograph();
-    yield this.drawReach();
+    yield this.drawPixels();
     yield this.drawMaps();
-    yield this.showAnswers();
     yield this.drawSum();
     yield this.showNumbers();
   }
 
-  drawPhotograph() {
-    const {side, pixels, box} = this, area = side * side;
-    enlarge(this.picture, {shape: [1, side, side], data: pixels}, ZOOM, (red, k) => [red, pixels[area + k], pixels[2 * area + k]]);
+  drawPixels() {
+    const {side, pixels, strength, box} = this, area = side * side, shape = [1, side, side];
+    enlarge(this.picture, {shape, data: pixels}, ZOOM, (red, k) => [red, pixels[area + k], pixels[2 * area + k]]);
+    enlarge(this.reach, {shape, data: strength}, ZOOM, scale(strength));
     mark(this.picture, box, ZOOM);
-  }
-
-  drawReach() {
-    const {side, strength, box} = this;
-    enlarge(this.reach, {shape: [1, side, side], data: strength}, ZOOM, scale(strength));
     mark(this.reach, box, ZOOM);
   }
 
   drawMaps() {
     const {level, across, x, y, width, height} = this.grid, maps = this.outputs[level], zoom = Math.floor(WIDE / across / (width + 1));
     this.layer.value = NAMES[this.level];
-    enlarge(this.maps, maps, zoom, signed(largest(maps.data)), across);
+    enlarge(this.maps, maps, zoom, scale(maps.data), across);
     mark(this.maps, [x + Math.floor(x / width), y + Math.floor(y / height), ...this.level > LAST ? [width, height] : [1, 1]], zoom);
-  }
-
-  showAnswers() {
     softmax(this.outputs[ANSWER].data).forEach((share, k) => {
       this.answers[k].textContent = `${this.classes[k]} ${Math.round(100 * share)}%`;
       this.answers[k].setAttribute("aria-pressed", `${this.level > LAST && this.place.channel === k}`);
@@ -276,15 +267,13 @@ class LookInside extends Playground {
   showNumbers() {
     const {parts, level, picked, place} = this, n = parts.length, layer = this.layers[level - 1], below = this.outputs[level - 1];
     const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
-    /** @param {number} k */
-    const descend = k => {
-      const at = window(layer, below, place)[k], width = below.shape[2];
-      if (at >= 0) this.go(level - 1, picked, Math.floor(at / width), at % width);
-    };
     this.detail.replaceChildren(
       make("p", {}, (n ? `${level > 1 ? `Channel ${picked}` : COLORS[picked]} adds ${short(parts[picked])}${isSmall ? ", values × weights = products" : `: the mean of its map times ${short(weights[0] * weights.length)}`}. ` : "")
         + (level > 1 ? "Click a value to go to it." : "")),
-      table(values, level > 1 ? descend : undefined),
+      table(values, level > 1 ? k => {
+        const at = window(layer, below, place)[k], width = below.shape[2];
+        if (at >= 0) this.go(level - 1, picked, Math.floor(at / width), at % width);
+      } : undefined),
       ...n && isSmall ? ["×", table(weights), "=", table(all)] : []);
   }
 }

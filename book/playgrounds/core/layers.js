@@ -1,39 +1,11 @@
 // @ts-check
-// The layers of the book's networks. Numbers lie as PyTorch lays them out: the last axis fastest.
+// The layers of the book's convolutional networks, and what all networks end in. Numbers lie as PyTorch lays them out:
+// the last axis fastest.
 //
 // Sums are taken in double precision, so results differ from PyTorch's by the rounding of float32 and no more.
 
 /** @typedef {{shape: number[], data: ArrayLike<number>}} Weights */
 /** @typedef {{shape: number[], data: Float32Array}} Maps  (C, H, W) */
-
-/**
- * W x + b.
- * @param {ArrayLike<number>} x  (inputs)
- * @param {Weights} weight  (outputs, inputs)
- * @param {Weights=} bias  (outputs)
- */
-export function linear(x, weight, bias) {
-  const [outputs, inputs] = weight.shape, w = weight.data, y = new Float32Array(outputs);
-  for (let o = 0, at = 0; o < outputs; o++) {
-    let sum = bias ? bias.data[o] : 0;
-    for (let i = 0; i < inputs; i++) sum += w[at++] * x[i];
-    y[o] = sum;
-  }
-  return y;
-}
-
-/**
- * Wᵀ g: what `linear` sends back of the gradient at its outputs to its inputs.
- * @param {ArrayLike<number>} g  (outputs)
- * @param {Weights} weight  (outputs, inputs)
- */
-export function linearBack(g, weight) {
-  const [outputs, inputs] = weight.shape, w = weight.data, back = new Float64Array(inputs);
-  for (let o = 0, at = 0; o < outputs; o++, at += inputs) {
-    if (g[o]) for (let i = 0; i < inputs; i++) back[i] += g[o] * w[at + i];
-  }
-  return Float32Array.from(back);
-}
 
 /**
  * The number of places that a window takes along an axis.
@@ -131,10 +103,6 @@ function pool(x, size, stride, first, join, factor) {
 
 /** @param {Float32Array} x */
 export const relu = x => x.map(value => Math.max(0, value));
-/** @param {Float32Array} x */
-export const sigmoid = x => x.map(value => 1 / (1 + Math.exp(-value)));
-/** @param {Float32Array} x */
-export const silu = x => x.map(value => value / (1 + Math.exp(-value)));
 
 /**
  * Probabilities from logits that a temperature divides.

@@ -1,7 +1,8 @@
 // @ts-check
 // The page's multi-layer perceptron: forward, and back from a logit to the pixels.
 
-import {linear, linearBack, relu} from "../core/layers.js";
+import {relu} from "../core/layers.js";
+import {linear, linearBack} from "../core/linear.js";
 
 /** @typedef {{hidden: Float32Array[], logits: Float32Array}} Answer */
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The chapter's two decoders, with the weights that its run trained.
 
-import {linear, sigmoid, silu} from "../core/layers.js";
+import {linear, sigmoid, silu} from "../core/linear.js";
 
 /** @typedef {import("../core/safetensors.js").Tensor} Tensor */
 
