@@ -30,7 +30,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks profile check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks profile check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-browser test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ check-links: $(READY) ## ask every link that leads out of the site
 
 pytest: $(READY) ## run every test, on the site that is built, and print the coverage of dlbook
 	$(BIN)/pytest --cov
+
+test-browser: $(READY) ## try the built site in Chromium, page by page
+	$(BIN)/pytest tests/site
 
 test: lint book pytest ## lint, type check, build, and run every test
 

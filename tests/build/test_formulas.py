@@ -88,6 +88,16 @@ def test_numbered_rows_have_the_one_number_of_their_formula(book):
     assert "(" not in formula.get_text()
 
 
+def test_punctuation_stays_on_its_formula_s_line(book):
+    text = "First ($a$), then $b$, of $c$%; and $d$ (not $e$) in **$f$**. *So $g$*!"
+    found = formulas(book, text)
+    page = BeautifulSoup(book.page("index"), "html.parser").select_one("article section p")
+    assert page.get_text() == "First (a), then b, of c%; and d (not e) in f. So g!"
+    kept = [span.get_text() for span in page.select(".unbroken")]
+    assert kept == ["(a),", "b,", "c%;", "e)"]
+    assert len(found) == 7
+
+
 def test_a_formula_that_cannot_be_read_is_named_with_its_place(book):
     book.write("index", "# First page\n\nIt is $1 < \\nonsense{x}$, is it?\n")
     for _ in range(2):

@@ -117,13 +117,30 @@ def test_search_finds_a_chapter(browser, address):
 
 
 def test_a_root_stands_in_its_line(browser, address):
-    """And does not hang below it, as browsers let the sign do where it covers one small letter."""
+    """It does not hang below, as a sign does that covers one small letter, nor is there a gap behind it."""
     page, _ = open_page(browser, f"{address}/cnn/weight-initialization.html")
-    hang = page.locator("span.math msqrt").evaluate_all(
-        """roots => roots.map(root => (root.getBoundingClientRect().bottom
-             - root.querySelector("mi, mn").getBoundingClientRect().bottom)
-             / parseFloat(getComputedStyle(root).fontSize))"""
+    roots = page.locator("span.math msqrt").evaluate_all(
+        """roots => roots.map(root => {
+            const whole = root.getBoundingClientRect(), size = parseFloat(getComputedStyle(root).fontSize);
+            const {bottom, right} = root.querySelector("mi, mn").getBoundingClientRect();
+            return {hang: (whole.bottom - bottom) / size, gap: (whole.right - right) / size};
+        })"""
     )
-    assert len(hang) > 3
-    assert max(hang) < 0.4
+    assert len(roots) > 3
+    assert max(root["hang"] for root in roots) < 0.4
+    assert max(root["gap"] for root in roots) < 0.1
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_the_beginning_of_a_formula_can_be_seen(browser, address, path, width):
+    page, _ = open_page(browser, f"{address}/{path}", width)
+    cut = page.locator("div.math").evaluate_all(
+        """all => {
+            const left = part => part.getBoundingClientRect().left;
+            const hidden = each => [...each.children].some(part => left(part) < left(each) - 1);
+            return all.filter(hidden).map(each => each.textContent);
+        }"""
+    )
+    assert cut == []
     page.context.close()

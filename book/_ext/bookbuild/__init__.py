@@ -18,6 +18,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     from bookbuild.build import Build
     from bookbuild.render import (
         assets,
+        formulas,
         furniture,
         launch,
         lost,
@@ -51,6 +52,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("source-read", build.mark)
     app.connect("env-updated", build.refresh)
     app.connect("doctree-resolved", build.fill)
+    app.connect("doctree-resolved", formulas.keep_with_punctuation)
     app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
     app.connect("html-collect-pages", lost.collect)
     app.connect("html-page-context", furniture.stamp_commit)

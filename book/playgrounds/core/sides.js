@@ -17,7 +17,7 @@ export function side(name) {
       const [low, high] = wilson(hits, count);
       range.style.left = percent(low);
       range.style.width = percent(high - low);
-      tick.hidden = !count;
+      range.hidden = tick.hidden = !count;
       tick.style.left = percent(count && hits / count);
       text.textContent = count ? `${hits} of ${count}: ${percent(hits / count, 0)}, 95% interval ${percent(low, 0)} to ${percent(high, 0)}` : "nothing yet";
     },

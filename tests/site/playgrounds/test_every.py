@@ -37,7 +37,7 @@ def test_the_scripts_are_small(name):
 
 @pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.js")), ids=lambda path: path.name)
 def test_a_script_is_an_island(path):
-    """It names no other host, needs nothing that the policy forbids, and means the same without indentation."""
+    """It names no other host, needs nothing that the policy forbids, and can lose its indentation."""
     text = path.read_text(encoding="utf-8")
     assert not [line for line in text.splitlines() if line.count("`") % 2], "a text over several lines"
     assert text.startswith("// @ts-check\n")

@@ -76,6 +76,8 @@ def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
         subsetter = Subsetter(options)
         subsetter.populate(text="".join(sorted(needed)))
         subsetter.subset(font)
+        if "MATH" in font:
+            _narrow_roots(font)
         for record in font["name"].names:
             if record.nameID in NAME_IDS:
                 record.string = name.replace(" ", "") if record.nameID == 6 else name
@@ -85,6 +87,25 @@ def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
             top.FullName = top.FamilyName = name
         font.flavor = "woff2"
         font.save(target)
+
+
+def _narrow_roots(font: TTFont) -> None:
+    """Make the tall signs of the root as narrow as the low one.
+
+    Behind every root, Chromium leaves the room that the widest of its signs would take.
+    """
+    root, variants = font.getBestCmap()[ord(ROOT)], font["MATH"].table.MathVariants
+    taller = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(root)]
+    names = {record.VariantGlyph for record in taller.MathGlyphVariantRecord}
+    names |= {part.glyph for part in taller.GlyphAssembly.PartRecords}
+    width, _ = font["hmtx"][root]
+    for name in names - {root}:
+        advance, bearing = font["hmtx"][name]
+        glyph = font["glyf"][name]
+        glyph.coordinates.scale((width / advance, 1))
+        glyph.coordinates.toInt()
+        glyph.recalcBounds(font["glyf"])
+        font["hmtx"][name] = width, round(bearing * width / advance)
 
 
 def license_text() -> str:

@@ -20,6 +20,9 @@ CONVERTER = LatexToMathML(fancy_error=False)
 ROW_SPACE = re.compile(r"(\\\\)\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]")
 # amsmath numbers these row by row; the book has one number for a formula, which links lead to.
 NUMBERED = re.compile(r"(\\(?:begin|end)\{(?:equation|align|gather|multline))\}")
+# What belongs to the formula before it, and to the one behind it.
+CLOSING = re.compile(r"[.,;:!?)\]%’”–-]+")
+OPENING = re.compile(r"[(\[‘“]+$")
 # Browsers hang the sign of a root by its top, and it is higher than a letter: what it covers must be as high.
 STRUT = '<mspace width="0" height="0.78em" depth="0.22em"/>'
 
@@ -27,6 +30,30 @@ STRUT = '<mspace width="0" height="0.78em" depth="0.22em"/>'
 def add_renderer(app: Sphinx) -> None:
     """Tell Sphinx of the renderer."""
     app.add_html_math_renderer(NAME, (visit_inline, None), (visit_block, None))
+
+
+def keep_with_punctuation(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Let no line begin with the comma behind a formula, or end with the bracket before one.
+
+    Browsers may break a line at both sides of a formula, whatever stands there.
+    """
+    for formula in list(doctree.findall(nodes.math)):
+        parent: nodes.Element = formula.parent
+        place = parent.index(formula)
+        before, _, after = [None, *parent.children, None][place : place + 3]
+        opening = OPENING.search(before) if isinstance(before, nodes.Text) else None
+        closing = CLOSING.match(after) if isinstance(after, nodes.Text) else None
+        if not opening and not closing:
+            continue
+        kept = nodes.inline(classes=["unbroken"])
+        parent.replace(formula, kept)
+        if opening:
+            parent.replace(before, nodes.Text(before[: opening.start()]))
+            kept += nodes.Text(opening.group())
+        kept += formula
+        if closing:
+            parent.replace(after, nodes.Text(after[closing.end() :]))
+            kept += nodes.Text(closing.group())
 
 
 def to_mathml(tex: str, is_block: bool = False) -> str:

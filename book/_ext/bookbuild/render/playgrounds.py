@@ -28,7 +28,7 @@ SOURCES = "playgrounds"  # beside the pages
 FOLDER = "_static/playgrounds"  # in the site
 LARGEST = 500_000  # bytes of data that a reader on a phone waits for
 NAME = re.compile(r"[a-z]+(-[a-z]+)+")  # what a custom element may be called
-# What readers of a script need and browsers do not: a line that is a comment // …, types /** … */, and indentation.
+# What readers of a script need and browsers do not: lines of comments, types /** … */, and indentation.
 SUPERFLUOUS = re.compile(r"^[ \t]*//.*\n|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n?|^[ \t]+", re.MULTILINE)
 
 
@@ -214,6 +214,6 @@ def copy_scripts(pages_folder: Path, target: Path) -> None:
 
 
 def served(path: Path) -> bytes:
-    """Return a script or the style sheet as it is served: a script without its comments is a third smaller."""
+    """Return a script or the style sheet as it is served: without comments, a script is a third smaller."""
     text = path.read_text(encoding="utf-8")
     return (SUPERFLUOUS.sub("", text) if path.suffix == ".js" else text).encode()

@@ -188,12 +188,20 @@ def _promised(page: Page, name: str, record: Record, form: str) -> str:
 
 def forms_of(rendering: Rendering, page: Page) -> dict[str, str]:
     """Return how to show each result: as its promise says, else as the page's prose first does."""
-    known = dict.fromkeys(page.outputs.record.results, "") if page.outputs else {}
+    results = page.outputs.record.results if page.outputs else {}
+    known = {name: _usual_form(result) for name, result in results.items()}
     shown = rendering.app.env.get_doctree(page.docname).findall(Number)
     for number in reversed(list(shown)):
         if not number["page"] and number["name"] in known and not number["part"]:
             known[number["name"]] = number["form"]
     return known | {name: promise.form for name, promise in page.promises.items() if promise.form}
+
+
+def _usual_form(result: Result) -> str:
+    """Return how to show what no promise and no sentence shows: whole, or else with four digits."""
+    if any(isinstance(value, str) for value in result.values):
+        return ""
+    return ",d" if result.n == 1 and float(result.values[0]).is_integer() else ".4g"
 
 
 def short_commit(commit: str) -> str:
