@@ -19,7 +19,8 @@ class Number(nodes.Inline, Placeholder):
 
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
         """Return the number."""
-        return [nodes.inline("", result_text(rendering, self.attributes), classes=["result"])]
+        text = result_text(rendering, self.attributes)
+        return [nodes.inline("", text, classes=["result", "unbroken"] if "±" in text else ["result"])]
 
 
 class ResultRole(SphinxRole):
