@@ -20,7 +20,7 @@ class Number(nodes.Inline, Placeholder):
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
         """Return the number."""
         text = result_text(rendering, self.attributes)
-        return [nodes.inline("", text, classes=["result", "unbroken"] if "±" in text else ["result"])]
+        return [nodes.inline("", text, classes=["result", "unbroken"] if " ± " in text else ["result"])]
 
 
 class ResultRole(SphinxRole):
