@@ -31,7 +31,7 @@ export class Playground extends HTMLElement {
     const watch = new IntersectionObserver(entries => {
       if (!entries.some(({isIntersecting}) => isIntersecting)) return;
       watch.disconnect();
-      if (!this.#opened) this.#open().catch(console.error);
+      if (!this.#opened) this.#open();
     }, {rootMargin: "100%"});
     watch.observe(this);
     if (stateInAddress(this.localName)) this.scrollIntoView();
