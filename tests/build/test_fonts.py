@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from bookbuild.render import fonts
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from fontTools.ttLib import TTFont
@@ -80,3 +81,9 @@ def test_a_new_character_is_added_by_the_next_build(book):
     book.write("plain", "# Plain\n\nIt costs 5 £.\n")
     assert book.build() == ""
     assert ord("£") in TTFont(file(book, "serif.woff2")).getBestCmap()
+
+
+def test_a_font_that_earlier_code_has_cut_is_cut_anew(book, monkeypatch):
+    monkeypatch.setattr(fonts, "MARK", "later")
+    assert book.build() == ""
+    assert TTFont(file(book, "math.woff2"))["name"].getDebugName(3).endswith(" later")

@@ -3,6 +3,7 @@
 Both are under the SIL Open Font License. It reserves the name Source for the unchanged font.
 """
 
+import hashlib
 import html
 import logging
 import re
@@ -26,6 +27,9 @@ SOURCES = {
     "serif-bold": SERIF / "SourceSerifPro-Semibold.otf",
     MATH_FONT: Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf",
 }
+# Stands in each font, so that one is cut anew when this code has changed.
+MARK = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+IDENTIFIER = 3  # of the name table: what tells a font from all others
 NAME_IDS = (1, 3, 4, 6, 16, 18, 21, 25)  # of the name table: where a font says what it is called
 ROOT = "\N{SQUARE ROOT}"  # which a browser draws, and no page writes
 ASCII = frozenset(map(chr, range(0x20, 0x7F)))
@@ -41,7 +45,7 @@ def write(app: Sphinx) -> None:
     for name, source in SOURCES.items():
         path = folder / f"{name}.woff2"
         needed = formulas if name == MATH_FONT else text
-        if not path.exists() or not needed & _held(source) <= _held(path):
+        if not _is_ours(path) or not needed & _held(source) <= _held(path):
             _cut(source, needed, path, f"Book {name.title()}")
     (folder / LICENSE).write_text(license_text(), encoding="utf-8")
 
@@ -60,6 +64,14 @@ def _italics(characters: Iterable[str]) -> frozenset[str]:
     letters |= {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0x1D6E2, 0x1D71C)}
     letters["h"] = "\N{PLANCK CONSTANT}"  # has its own place, and none among the other letters
     return frozenset(letters[character] for character in characters if character in letters)
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether there is a font, and this code has cut it."""
+    if not path.exists():
+        return False
+    with TTFont(path, lazy=True) as font:
+        return MARK in (font["name"].getDebugName(IDENTIFIER) or "")
 
 
 def _held(path: Path) -> frozenset[str]:
@@ -81,6 +93,8 @@ def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
         for record in font["name"].names:
             if record.nameID in NAME_IDS:
                 record.string = name.replace(" ", "") if record.nameID == 6 else name
+            if record.nameID == IDENTIFIER:
+                record.string = f"{name} {MARK}"
         if "CFF " in font:
             font["CFF "].cff.fontNames = [name.replace(" ", "")]
             top = font["CFF "].cff.topDictIndex[0]
