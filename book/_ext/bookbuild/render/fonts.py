@@ -30,7 +30,7 @@ SOURCES = {
 # Stands in each font, so that one is cut anew when this code has changed.
 MARK = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
 IDENTIFIER = 3  # of the name table: what tells a font from all others
-NAME_IDS = (1, 3, 4, 6, 16, 18, 21, 25)  # of the name table: where a font says what it is called
+NAME_IDS = (1, 4, 6, 16, 18, 21, 25)  # of the name table: where a font says what it is called
 ROOT = "\N{SQUARE ROOT}"  # which a browser draws, and no page writes
 ASCII = frozenset(map(chr, range(0x20, 0x7F)))
 FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
