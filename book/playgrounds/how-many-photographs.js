@@ -161,7 +161,7 @@ class HowManyPhotographs extends Playground {
   *draw() {
     yield this.showScores();
     yield this.chart.show({x: [0, COUNTS.length - 1], y: [0, 1], ticks: TICKS, marks: MARKS}, KINDS.flatMap(kind => this.series(kind)));
-    yield this.compare();
+    yield* this.compare();
   }
 
   showScores() {
@@ -171,12 +171,13 @@ class HowManyPhotographs extends Playground {
     if (found.has(keyOf(now))) this.sides.forEach(({show}, k) => show(this.hits(now, KINDS[k]), length));
   }
 
-  compare() {
+  *compare() {
     const {now, past, found} = this;
     this.kinds.value = this.kind;
     const known = found.has(keyOf(now)) && found.has(keyOf(past));
     this.compared.textContent = `Changed answers: ${inWords(past)} → ${inWords(now)}`;
-    if (known) this.changes.forEach((some, k) => this.showChanges(this.groups[k], some));
+    const changes = known ? this.changes : [];
+    for (let k = 0; k < changes.length; k++) yield* this.showChanges(this.groups[k], changes[k]);
   }
 
   /** What was tried on one kind of features, for the chart. @param {Kind} kind @returns {import("./core/chart.js").Series[]} */
@@ -194,17 +195,21 @@ class HowManyPhotographs extends Playground {
   }
 
   /** @param {ReturnType<typeof changes>} group  @param {Change[]} some */
-  showChanges({title, pictures, words}, some) {
-    const labels = this.file.tensors.test_labels.data;
+  *showChanges({title, pictures, words}, some) {
     title.textContent = `${some.length} ${words}${some.length > SHOWN ? `, such as these ${SHOWN}` : ""}`;
-    pictures.forEach(({element, canvas, caption}, k) => {
-      element.hidden = k >= some.length;
-      if (element.hidden) return;
-      const {photograph, was, is} = some[k], [label, old, answer] = [labels[photograph], was, is].map(each => this.names[each]);
-      this.paint(canvas, photograph);
-      canvas.setAttribute("aria-label", `A test photograph of the class ${label}`);
-      caption.replaceChildren(make("b", {}, label), `: ${old} → ${answer}`);
-    });
+    for (let k = 0; k < pictures.length; k++) {
+      pictures[k].element.hidden = k >= some.length;
+      if (k < some.length) yield this.showChange(pictures[k], some[k]);
+    }
+  }
+
+  /** @param {ReturnType<typeof picture>} picture  @param {Change} change */
+  showChange({canvas, caption}, {photograph, was, is}) {
+    const labels = this.file.tensors.test_labels.data;
+    const [label, old, answer] = [labels[photograph], was, is].map(each => this.names[each]);
+    this.paint(canvas, photograph);
+    canvas.setAttribute("aria-label", `A test photograph of the class ${label}`);
+    caption.replaceChildren(make("b", {}, label), `: ${old} → ${answer}`);
   }
 }
 

@@ -66,9 +66,10 @@ class LookInside extends Playground {
   outputs;
 
   /** @param {import("./core/safetensors.js").File} file */
-  start({tensors}) {
+  async start({tensors}) {
     const {data, shape: [, , side]} = tensors.photographs, size = 3 * side * side;
     this.layers = network(tensors, side);
+    await breathe();
     this.side = side;
     this.classes = lines(tensors.classes);
     const titles = lines(tensors.titles);

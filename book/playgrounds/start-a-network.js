@@ -10,7 +10,7 @@ import {ACTIVATIONS, SCHEMES, predicted} from "./start-a-network/schemes.js";
 /** @typedef {{forward: number[], backward: number[]}} Signal */
 
 const FIRST = {yours: "kaiming", rival: "pytorch_default", activation: "relu", width: 48, depth: 20, rate: "0.003", seed: 0};
-const INPUTS = 784, STEPS = 150, GUESSING = Math.log(10);
+const INPUTS = 784, STEPS = 150, GUESSING = Math.log(10), RATES = ["0.003", "0.01", "0.03"];
 
 /** @param {Record<string, {title: string}>} entries @returns {[string, string][]} */
 const titles = entries => Object.entries(entries).map(([key, {title}]) => [key, title]);
@@ -60,6 +60,8 @@ class Side {
 class StartANetwork extends Playground {
   seed = 0;
   training = false;
+  /** @type {Signal[]} */
+  formula = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   pause;
   sides = ["yours", "rival"].map(name => new Side(name, () => this.file, () => this.heard()));
@@ -67,7 +69,7 @@ class StartANetwork extends Playground {
   activation = menu("Activation", titles(ACTIVATIONS), () => this.change());
   width = slider("Width", {min: 8, max: 96, step: 8}, () => this.change(), value => `${value} units`);
   depth = slider("Depth", {min: 2, max: 30, step: 1}, () => this.change(), value => `${value} layers`);
-  rate = menu("Step size", ["0.003", "0.01", "0.03"].map(rate => [rate, rate]), () => this.change());
+  rate = menu("Step size", RATES.map(rate => [rate, rate]), () => this.change());
   go = button("Train both", () => this.train());
   forwardChart = chart("The mean square of each layer's sums", "Signal forward: mean square", "hidden layer");
   backwardChart = chart("The mean square of the gradient at each layer", "Gradient back: mean square", "hidden layer");
@@ -92,7 +94,7 @@ class StartANetwork extends Playground {
     const {yours, rival, activation, width, depth, rate, seed} = {...FIRST, ...state};
     [yours, rival].forEach((key, k) => (this.schemes[k].value = key in SCHEMES ? key : FIRST.yours));
     this.activation.value = activation in ACTIVATIONS ? activation : FIRST.activation;
-    this.rate.value = ["0.003", "0.01", "0.03"].includes(rate) ? rate : FIRST.rate;
+    this.rate.value = RATES.includes(rate) ? rate : FIRST.rate;
     this.width.value = Number(width) || FIRST.width;
     this.depth.value = Number(depth) || FIRST.depth;
     this.seed = Math.max(0, Math.floor(Number(seed) || 0));
@@ -108,6 +110,7 @@ class StartANetwork extends Playground {
     }
     clearTimeout(this.pause);
     this.pause = setTimeout(() => this.sides.forEach((side, k) => side.ask(this.settings(k))), 150);
+    this.formula = this.sides.map((_, k) => predicted(this.settings(k), INPUTS));
     const state = {yours: this.schemes[0].value, rival: this.schemes[1].value, activation: this.activation.value,
       width: this.width.value, depth: this.depth.value, rate: this.rate.value, seed: this.seed};
     this.saveState(Object.fromEntries(Object.entries(state).filter(([name, value]) => value !== /** @type {any} */ (FIRST)[name])));
@@ -139,10 +142,8 @@ class StartANetwork extends Playground {
       const [yours, rival] = this.sides.map(({accuracy = 0}) => percent(accuracy));
       this.said(`After ${STEPS} steps, your network reads ${yours} of the test digits right, and the rival ${rival}.`);
     } else if (!this.training && this.sides.every(({signal}) => signal)) {
-      const [yours, rival] = this.sides.map(({signal}, k) => {
-        const gains = [predicted(this.settings(k), INPUTS).forward, signal?.forward ?? []].map(gain);
-        return `by ${gains[0]} according to the formula, and by ${gains[1]} in this draw`;
-      });
+      const [yours, rival] = this.sides.map(({signal}, k) =>
+        `by ${gain(this.formula[k])} according to the formula, and by ${gain(signal)} in this draw`);
       this.said(`A layer multiplies the mean square ${yours}; the rival's, ${rival}.`);
     }
   }
@@ -156,13 +157,13 @@ class StartANetwork extends Playground {
 
   /** @param {"forward" | "backward"} way */
   drawSignal(way) {
-    const lines = this.sides.map((_, k) => predicted(this.settings(k), INPUTS)[way]);
-    const measured = this.sides.map(({signal}) => signal?.[way] ?? []);
-    const {y, ticks} = decades([...lines.flat(), ...measured.flat()]);
+    const lines = this.formula.map(each => each[way]);
+    const dots = this.sides.map(({signal}) => signal?.[way] ?? []);
+    const {y, ticks} = decades([...lines, ...dots].flat());
     /** @param {number[]} values @returns {[number, number][]} */
     const points = values => values.map((value, layer) => [layer + 1, Math.log10(value)]);
     this[`${way}Chart`].show({x: [1, this.depth.value], y, ticks}, this.sides.flatMap(({color}, k) => [
-      {kind: "line", color, points: points(lines[k])}, {kind: "dots", color, points: points(measured[k])}]));
+      {kind: "line", color, points: points(lines[k])}, {kind: "dots", color, points: points(dots[k])}]));
   }
 
   drawLosses() {
@@ -174,9 +175,9 @@ class StartANetwork extends Playground {
   }
 }
 
-/** The factor a layer, over all of them. @param {number[]} squares  mean squares by layer */
-function gain(squares) {
-  const factor = (squares[squares.length - 1] / squares[0]) ** (1 / (squares.length - 1));
+/** The factor a layer, over all of them. @param {Signal} signal */
+function gain({forward}) {
+  const factor = (forward[forward.length - 1] / forward[0]) ** (1 / (forward.length - 1));
   return Number.isFinite(factor) ? factor.toFixed(2) : "0";
 }
 

@@ -19,6 +19,7 @@ const twice = x => 2
   * x;  // stays
   // goes
 /** @type {any} */ (twice);
+
 /** @type {any} */
 const a = /** @type {any} */ (1);
 """

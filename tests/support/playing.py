@@ -20,7 +20,7 @@ import pytest
 from bookbuild.loopback import served
 from bookbuild.render.playgrounds import Playground, copy_scripts
 from browsing import built_site, open_page, wait_until
-from playwright.sync_api import Browser, Locator, Page, Request
+from playwright.sync_api import Browser, Locator, Page, Request, Route
 
 # What the site's pages are served under, and nothing is loosened for a playground.
 POLICY = (
@@ -42,6 +42,7 @@ class Opened:
         address: of the site.
         errors: of all scripts on the page, and breaches of its policy.
         requests: all that were sent since the page was opened.
+        held: those for the playground's data, if `opened` was told to hold them.
     """
 
     page: Page
@@ -49,6 +50,7 @@ class Opened:
     address: str
     errors: list[str]
     requests: list[Request] = field(default_factory=list)
+    held: list[Route] = field(default_factory=list)
 
     @property
     def element(self) -> Locator:
@@ -76,6 +78,13 @@ class Opened:
         self.element.scroll_into_view_if_needed()
         self.page.wait_for_selector(f"{self.about.name}.running")
         return self
+
+    def release(self) -> None:
+        """Let the held data come, and wait until the playground runs and has come to rest."""
+        for route in self.held:
+            route.continue_()
+        self.page.wait_for_selector(f"{self.about.name}.running")
+        self.page.wait_for_timeout(1000)
 
     def slow_down(self, times: float) -> None:
         """Slow the page's processor down, as on a cheap phone; 1 is its own speed."""
@@ -214,6 +223,7 @@ def opened(
     *,
     fragment: str = "",
     start: bool = True,
+    hold_data: bool = False,
     width: int = 1300,
     scheme: str = "light",
     **settings: object,
@@ -223,6 +233,8 @@ def opened(
     found = Opened(page, about, address, errors)
     page.on("request", lambda request: found.requests.append(request))
     page.on("console", lambda said: "Security Policy" in said.text and errors.append(said.text))
+    if hold_data:
+        page.route("**/*.tensors", lambda route: found.held.append(route))
     page.goto(f"{address}/{about.page}.html{f'#{fragment}' if fragment else ''}", wait_until="load")
     yield found.start() if start else found
     page.context.close()

@@ -276,3 +276,11 @@ def test_memory_stays_flat(edit_kernel):
         heap = opened.heap()
         opened.page.evaluate(use, 200)
         assert opened.heap() < heap + 500_000
+
+
+@pytest.mark.slow
+def test_it_answers_at_once(edit_kernel):
+    with edit_kernel() as opened:
+        weigh = "(element, run) => { element.weights[2].value = run; element.weigh(2); }"
+        assert opened.response(weigh) <= 50
+        assert opened.response("(element, run) => element.move(10 * run, 20)") <= 50

@@ -165,3 +165,24 @@ def test_controls_are_kept_in_the_address(start):
         assert opened.element.get_by_role("combobox", name="Activation").input_value() == "tanh"
         opened.element.get_by_role("button", name="Reset").click()
         assert opened.element.get_by_role("combobox", name="Activation").input_value() == "relu"
+
+
+def test_memory_stays_flat(start):
+    use = """async times => {
+        const element = document.querySelector("start-a-network");
+        for (let k = 0; k < times; k++) {
+            element.width.value = 8 + 8 * (k % 10);
+            element.change();
+            await new Promise(requestAnimationFrame);
+        }
+    }"""
+    with start() as opened:
+        assert opened.growth(use) < 1_000_000
+
+
+@pytest.mark.slow
+def test_it_answers_at_once(start):
+    """The formula's lines follow at once; what is measured comes from the workers."""
+    act = "(element, run) => { element.depth.value = 2 + run; element.change(); }"
+    with start() as opened:
+        assert opened.response(act) <= 50

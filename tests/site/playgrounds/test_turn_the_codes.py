@@ -198,3 +198,11 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
         assert opened.heap() - before < 500_000
         assert len(opened.asked) == sent
         assert opened.errors == []
+
+
+@pytest.mark.slow
+def test_it_answers_at_once(playground):
+    with playground(NAME) as opened:
+        turn = "(element, run) => { element.sliders[run].value = 5 * run; element.turn(run); }"
+        assert opened.response(turn) <= 50
+        assert opened.response("(element, run) => element.change({blend: 5 * run})") <= 50

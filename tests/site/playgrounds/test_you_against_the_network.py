@@ -174,3 +174,9 @@ def test_a_match_ends_nothing_leaves_the_page_and_nothing_piles_up(playground, s
         assert opened.heap() - before < 500_000
         assert all(request.url.startswith("blob:") for request in opened.asked[sent:])
         assert opened.errors == []
+
+
+@pytest.mark.slow
+def test_it_answers_at_once(playground):
+    with playground(NAME) as opened:
+        assert opened.response("(element, run) => element.answer(run % 10)") <= 50
