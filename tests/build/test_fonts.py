@@ -63,13 +63,13 @@ def test_the_license_stands_beside_them_and_its_reserved_name_is_not_theirs(book
 
 
 def test_a_page_asks_for_the_fonts_of_its_first_view_at_once(book):
-    preloaded = partial(BeautifulSoup, features="html.parser")
-    names = {
-        page: [Path(tag["href"]).name for tag in preloaded(book.page(page)).select("link[rel=preload]")]
-        for page in ("index", "plain")
-    }
+    parsed = partial(BeautifulSoup, features="html.parser")
+    preloaded = {page: parsed(book.page(page)).select("link[rel=preload]") for page in ("index", "plain")}
+    names = {page: [Path(tag["href"]).name for tag in tags] for page, tags in preloaded.items()}
     text = ["serif.woff2", "serif-italic.woff2", "serif-bold.woff2"]
     assert names == {"index": [*text, "math.woff2"], "plain": text}
+    # The largest file lets those of the text, the style sheets and the first picture go before it.
+    assert [tag.get("fetchpriority") for tag in preloaded["index"]] == [None, None, None, "low"]
 
 
 def test_the_style_sheet_names_the_files():

@@ -66,10 +66,11 @@ def test_a_picture_that_webp_would_make_larger_stays(book):
     assert file(book, image).exists()
 
 
-def test_room_is_kept_and_what_is_far_below_waits(book):
+def test_room_is_kept_and_the_first_comes_early_and_what_is_far_below_waits(book):
     first, second = images(book, "one")
     assert [first["width"], first["height"]] == [str(WIDTH), str(HEIGHT)]
     assert "loading" not in first.attrs
+    assert [first["fetchpriority"], second.get("fetchpriority")] == ["high", None]
     assert [second["loading"], second["decoding"]] == ["lazy", "async"]
     (card,) = images(book, "index")
     assert card["src"] == second["src"]

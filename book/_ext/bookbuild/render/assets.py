@@ -74,7 +74,7 @@ def _deferred(script: Any) -> Any:
 def preload_fonts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Let a page fetch the fonts of its text and headings beside its style sheets, and not after them."""
+    """Let a page fetch its fonts beside its style sheets, and not after them; that of formulas gives way."""
     names = (
         "serif",
         "serif-italic",
@@ -83,7 +83,8 @@ def preload_fonts(
     )
     for name in names if app.config.bookbuild_fonts else ():
         address = context["pathto"](f"{FONTS}/{name}.woff2", resource=True)
-        link = f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{address}" />\n'
+        urgency = ' fetchpriority="low"' if name == MATH_FONT else ""
+        link = f'<link rel="preload" as="font" type="font/woff2" crossorigin{urgency} href="{address}" />\n'
         context["metatags"] = context.get("metatags", "") + link
 
 

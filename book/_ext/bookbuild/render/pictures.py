@@ -22,7 +22,7 @@ class Picture(nodes.image):
 
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Let a page's images be small, of known size, and, behind the first, loaded when a reader comes near."""
+    """Let images be small and of known size, the first fetched early, others when a reader comes near."""
     if app.builder.name != "html":
         return
     images = [image for image in doctree.findall(nodes.image) if not OPTIONS & set(image.attributes)]
@@ -38,8 +38,7 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             app.env.images.add_file(docname, smaller)
             picture["uri"], picture["candidates"] = smaller, {"*": smaller}
         picture["shown"] = {"width": str(size[0]), "height": str(size[1])}
-        if number:
-            picture["shown"] |= {"loading": "lazy", "decoding": "async"}
+        picture["shown"] |= {"loading": "lazy", "decoding": "async"} if number else {"fetchpriority": "high"}
         image.replace_self(picture)
 
 
