@@ -1,5 +1,6 @@
 """What a page says of itself to search engines, and to whoever shares it."""
 
+import base64
 from xml.etree import ElementTree
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_card_shows_the_first_figure_at_an_address_that_is_there(published):
     assert head["og:image"].startswith(SITE)
     assert (published.folder / "_build" / "html" / head["og:image"].removeprefix(SITE)).exists()
     assert head["twitter:card"] == "summary_large_image"
+
+
+def test_a_page_without_a_figure_is_shared_with_the_book_s_card(published):
+    published.write("two", "# Second page\n")
+    assert published.build() == ""
+    assert head_of(published, "two")["twitter:card"] == "summary"  # this book has none
+    static, configuration = published.source / "_static", published.source / "conf.py"
+    static.mkdir()
+    (static / "card.png").write_bytes(base64.b64decode(PNG))
+    configuration.write_text(f'{configuration.read_text()}\nhtml_static_path = ["_static"]\n')
+    assert published.build() == ""
+    head = head_of(published, "two")
+    assert head["twitter:card"] == "summary_large_image"
+    assert head["og:image"].startswith(SITE)
+    assert (published.folder / "_build" / "html" / head["og:image"].removeprefix(SITE)).exists()
 
 
 def test_the_map_names_every_page_by_its_canonical_address(published):

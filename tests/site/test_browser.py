@@ -3,11 +3,9 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import open_page, wait_until
-from topics import CHAPTERS
+from topics import CHAPTERS, PAGES
 
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
-PAGES = ["index.html", "404.html", "about/results.html", "about/references.html", *CHAPTERS]
-
 
 # Pixels, of small text in a figure: as a cell draws it at 144 dots an inch, and as a phone has to show it.
 TEXT_OF_EIGHT_POINTS = 16
@@ -39,6 +37,27 @@ def test_no_page_is_wider_than_the_screen(browser, address, path, width):
     page.context.close()
 
 
+def test_the_keyboard_is_seen_in_the_header(browser, address):
+    """Each of its buttons has an outline that stands out, when the keyboard has brought a reader there."""
+    page, _ = open_page(browser, f"{address}/{next(iter(CHAPTERS))}")
+    buttons = page.locator(".bd-header-article :is(button, a, label)").evaluate_all(
+        "all => all.filter(each => each.checkVisibility() && each.tabIndex >= 0).length"
+    )
+    page.locator(".bd-header-article").evaluate("header => { header.tabIndex = -1; header.focus(); }")
+    for _ in range(buttons):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => { const {outlineStyle, outlineWidth} = getComputedStyle(document.activeElement);
+                       return [!!document.activeElement.closest(".bd-header-article"),
+                               document.activeElement.outerHTML, outlineStyle, parseFloat(outlineWidth)]; }"""
+        )
+        assert found[0], found
+        assert found[2] != "none", found
+        assert found[3] >= 2, found
+    assert buttons > 4
+    page.context.close()
+
+
 def test_code_in_a_sentence_is_not_cut_off(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}", width=390)
     cut_off = page.evaluate(
@@ -52,10 +71,9 @@ def test_code_in_a_sentence_is_not_cut_off(browser, address, path):
 
 def test_one_search_field_and_no_empty_header(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}")
-    visible = [
-        field for field in page.query_selector_all(".search-button-field, .bd-search") if field.is_visible()
-    ]
-    assert len(visible) == 1
+    fields = page.query_selector_all(".search-button-field, .bd-search")
+    expected = 2 if path == "search.html" else 1  # the page of the search has its form besides
+    assert len([field for field in fields if field.is_visible()]) == expected
     header = page.query_selector("header.bd-header")
     assert header is None or not header.is_visible()
     page.context.close()

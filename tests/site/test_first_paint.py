@@ -9,9 +9,8 @@ from browsing import PATIENCE, open_page, wait_until
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from playwright.sync_api import Browser, Page
-from topics import CHAPTERS
+from topics import PAGES
 
-PAGES = ["index.html", "about/results.html", "search.html", *CHAPTERS]
 OWN = re.compile(r"/_static/preferences\.js")
 
 

@@ -10,7 +10,7 @@ from bookbuild.book import Book
 from bookbuild.check.site import Site
 from bookbuild.loopback import served
 from bookbuild.render.paper import chromium
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = chromium()
@@ -28,14 +28,25 @@ def built_site() -> Site:
 def open_page(
     browser: Browser, url: str, width: int = 1300, scheme: str = "light", **settings: object
 ) -> tuple[Page, list[str]]:
-    """Open a page without the internet; return it with the errors of its own scripts."""
+    """Open a page without the internet.
+
+    Returns:
+        The page, and what went wrong on it: errors of its scripts, breaches of its policy, and requests to
+        other hosts, none of which is answered.
+    """
     size = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme, **settings)  # type: ignore[arg-type]
-    context.route(lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.abort())
     context.set_default_timeout(PATIENCE)
-    page = context.new_page()
     errors: list[str] = []
+
+    def refuse(route: Route) -> None:
+        errors.append(f"asked for {route.request.url}")
+        route.abort()
+
+    context.route(lambda url: not url.startswith("http://127.0.0.1"), refuse)
+    page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: "Security Policy" in said.text and errors.append(said.text))
     page.goto(url, wait_until="load")
     return page, errors
 

@@ -232,7 +232,6 @@ def opened(
     page, errors = open_page(browser, "about:blank", width, scheme, **settings)
     found = Opened(page, about, address, errors)
     page.on("request", lambda request: found.requests.append(request))
-    page.on("console", lambda said: "Security Policy" in said.text and errors.append(said.text))
     if hold_data:
         page.route("**/*.tensors", lambda route: found.held.append(route))
     page.goto(f"{address}/{about.page}.html{f'#{fragment}' if fragment else ''}", wait_until="load")

@@ -10,6 +10,9 @@ CHAPTERS = {
     path.relative_to(ROOT / "book").with_suffix(".html").as_posix(): path.read_text(encoding="utf-8")
     for path in chapter_paths()
 }
+# All pages of the site: those of the table of contents, and those that are made for it.
+PAGES = ["404.html", "genindex.html", "index.html", "search.html", *CHAPTERS,
+         *(f"about/{path.stem}.html" for path in sorted((ROOT / "book" / "about").glob("*.md")))]  # fmt: skip
 
 
 class Topic(NamedTuple):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Set
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -29,19 +30,24 @@ RULES = {
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
-    """Write each page's policy into its head; where it stands already, it is the same."""
-    if exception is None and app.builder.format == "html":
-        for path in Path(app.outdir).rglob("*.html"):
-            text = path.read_text(encoding="utf-8")
-            guarded = HEAD.sub(rf"\1\n{_tag(policy(text))}", text, count=1)
-            if guarded != text:
-                path.write_text(guarded, encoding="utf-8")
+    """Write each page's policy into its head; where it stands already, it is the same.
+
+    What the buttons of one page do, every page allows: the search reads other pages into its own.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    pages = {path: path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html")}
+    handlers = {handler for text in pages.values() for handler in HANDLER.findall(text)}
+    for path, text in pages.items():
+        guarded = HEAD.sub(rf"\1\n{_tag(policy(text, handlers))}", text, count=1)
+        if guarded != text:
+            path.write_text(guarded, encoding="utf-8")
 
 
-def policy(page: str) -> str:
-    """Return the policy of a page: the scripts that stand in it run by their checksums."""
+def policy(page: str, buttons: Set[str]) -> str:
+    """Return a page's policy: the scripts that stand in it, and those of buttons, run by their checksums."""
     scripts = {_checksum(script) for script in INLINE.findall(page)}
-    handlers = {_checksum(html.unescape(handler)) for handler in HANDLER.findall(page)}
+    handlers = {_checksum(html.unescape(button)) for button in buttons}
     allowed = ["'self'", *(["'unsafe-hashes'"] if handlers else []), *sorted(scripts | handlers)]
     rules = RULES | {"script-src": " ".join(allowed)}
     return "; ".join(f"{name} {sources}" for name, sources in rules.items())

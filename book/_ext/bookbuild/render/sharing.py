@@ -20,6 +20,8 @@ from bookbuild.repository import site_address
 
 # Search engines show about so many characters.
 LONGEST_DESCRIPTION = 160
+# Shown where a page has no figure: the book's name and cover, of 1200 by 630 pixels, as services ask for.
+CARD = "_static/card.png"
 
 
 def describe(
@@ -85,7 +87,7 @@ def _card(app: Sphinx, page: str, title: str, doctree: nodes.document) -> dict[s
 
 
 def _picture(app: Sphinx, site: str, doctree: nodes.document) -> dict[str, str]:
-    """Return the tags of a page's first figure that a service can show."""
+    """Return the tags of a page's first figure that a service can show, or else of the book's card."""
     shown = {"twitter:card": "summary_large_image"}
     for image in doctree.findall(nodes.image):
         file = PurePosixPath(image["uri"]).name  # the page's writer has put there where the site has it
@@ -93,6 +95,11 @@ def _picture(app: Sphinx, site: str, doctree: nodes.document) -> dict[str, str]:
             address = urljoin(site, f"{app.builder.imagedir}/{file}")
             text = image.get("alt", "")
             return shown | {"og:image": address} | ({"og:image:alt": text} if text else {})
+    if Path(app.srcdir, CARD).exists():
+        return shown | {
+            "og:image": urljoin(site, CARD),
+            "og:image:alt": f"The cover of {app.config.html_title}",
+        }
     return {"twitter:card": "summary"}
 
 
