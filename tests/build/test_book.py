@@ -61,11 +61,12 @@ def test_what_is_written_to_stderr_fails_the_page_until_its_cause_is_gone(book, 
     assert book.build() == ["plain"]
 
 
-def test_what_runs_is_what_was_keyed(book):
+@pytest.mark.parametrize("edit", ["OTHER = 2\n", "half a (line"])
+def test_what_runs_is_what_was_keyed(book, edit):
     """Code that changes while a page runs would else keep its numbers under the earlier code's key."""
     scale = book.folder / "src" / "dlbook" / "scale.py"
     before = scale.read_text()
-    book.write("plain", f"{LINE}open({str(scale)!r}, 'a').write('OTHER = 2\\n')")
+    book.write("plain", f"{LINE}open({str(scale)!r}, 'a').write({edit!r})")
     assert book.fail() == ["data", "plain"]
     assert "changed while it ran" in book.errors
     scale.write_text(before)

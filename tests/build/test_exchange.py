@@ -10,7 +10,8 @@ import pytest
 from bookbuild.book import Book as BookFolders
 from bookbuild.book import BookError
 from bookbuild.repository import commit, reason, repository, site_address
-from bookbuild.run.exchange import CacheError, merge, merge_from
+from bookbuild.run.exchange import CacheError, download, merge, merge_from
+from bookbuild.run.execute import answers
 from conftest import ROOT
 from small_book import Book
 
@@ -120,6 +121,13 @@ def test_what_is_no_cache_is_refused_with_a_reason(tmp_path, source, message):
     assert said.returncode == 1
     assert message in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_a_bundle_of_certificates_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    with pytest.raises(CacheError, match=r"cannot be had: .*/nowhere\.pem"):
+        download("https://127.0.0.1:9/cache.tar.gz", tmp_path / "cache.tar.gz")
+    assert not answers("https://127.0.0.1:9/")
 
 
 def knows_an_alias(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

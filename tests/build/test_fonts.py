@@ -87,3 +87,12 @@ def test_a_font_that_earlier_code_has_cut_is_cut_anew(book, monkeypatch):
     monkeypatch.setattr(fonts, "MARK", "later")
     assert book.build() == ""
     assert TTFont(file(book, "math.woff2"))["name"].getDebugName(3).endswith(" later")
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_font_that_was_cut_off_is_cut_anew(book, size):
+    path = file(book, "serif.woff2")
+    characters = TTFont(path).getBestCmap().keys()
+    path.write_bytes(path.read_bytes()[:size])
+    assert book.build() == ""
+    assert TTFont(path).getBestCmap().keys() == characters

@@ -70,6 +70,21 @@ def test_what_another_format_has_read_is_read_again(folder):
     assert "Other words." in page(folder)
 
 
+def test_a_drawing_that_a_killed_build_left_half_is_not_used_again(folder):
+    """It lies under its content's checksum, and is never written a second time."""
+    drawing = folder / "jupyter_execute" / "0123.png"
+    drawing.parent.mkdir()
+    drawing.write_bytes(b"half")
+    assert build(folder, DIE_AT="html-page-context") < 0
+    assert build(folder) == 0
+    assert not drawing.exists()
+    drawing.parent.mkdir()
+    drawing.write_bytes(b"whole")
+    write(folder, "Other words.")
+    assert build(folder) == 0
+    assert drawing.exists()
+
+
 def test_what_is_finished_is_kept(folder):
     assert build(folder) == 0
     before = (folder / "html" / "page.html").stat().st_mtime_ns

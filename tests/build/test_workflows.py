@@ -1,5 +1,6 @@
 """What GitHub and Binder read: that it is well formed, safe, and pushes what it should."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,17 @@ TOOLS = Path(sys.executable).parent
 def steps(path: Path):
     for job in yaml.safe_load(path.read_text())["jobs"].values():
         yield from job["steps"]
+
+
+def test_where_git_does_not_answer_the_changes_are_said_to_be_unknown(tmp_path):
+    """As in a copy without .git, or one that belongs to somebody else."""
+    (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text())
+    command = [sys.executable, "-m", "bookbuild", "--root", tmp_path, "changes"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert said.stderr.startswith("What changed is not known: ")
+    assert "Traceback" not in said.stderr
 
 
 def test_the_workflows_follow_github_s_schema():

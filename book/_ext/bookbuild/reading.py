@@ -4,10 +4,13 @@ Sphinx writes its reading state before it writes a page, and judges by it later 
 that ended in between, or wrote another format, would leave old pages and half-written files for good.
 """
 
+import shutil
 from pathlib import Path
 
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
+
+from bookbuild.render.pictures import DRAWN
 
 
 def forget_unfinished(app: Sphinx, config: Config) -> None:
@@ -19,8 +22,14 @@ def forget_unfinished(app: Sphinx, config: Config) -> None:
 
 
 def begin(app: Sphinx, *_: object) -> None:
-    """From here on the state and the pages may differ."""
-    _mark(app).unlink(missing_ok=True)
+    """From here on the state and the pages may differ.
+
+    What cells drew lies under its checksum, so myst-nb would never write anew what an ended build left half.
+    """
+    mark = _mark(app)
+    if not mark.exists():
+        shutil.rmtree(Path(app.outdir).parent / DRAWN, ignore_errors=True)
+    mark.unlink(missing_ok=True)
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:

@@ -1,12 +1,12 @@
 """What the build writes beside the site: all results in one file, and the files that pages saved."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from bookbuild.book import Book, Page
+from dlbook.data.files import draft
 from dlbook.record import Record
 
 RESULTS = "results.json"
@@ -18,7 +18,8 @@ def write(book: Book) -> None:
     """Write ``_build/results.json``, and below the site the files that pages saved; each whole or not."""
     pages = [page for page in book.pages.values() if page.outputs]
     text = json.dumps({page.docname: _summary(page) for page in pages}, indent=2, ensure_ascii=False)
-    _replace(book.build / RESULTS, f"{text}\n".encode())
+    with draft(book.build / RESULTS) as results:
+        results.write_text(f"{text}\n", encoding="utf-8")
     published = [_publish(book, page) for page in pages]
     for stale in set((book.html / SAVED).rglob("*.*")) - {path for paths in published for path in paths}:
         if stale.is_file():
@@ -63,13 +64,7 @@ def _publish(book: Book, page: Page) -> set[Path]:
     for saved in page.outputs.record.files.values() if page.outputs else ():
         target = book.html / saved_address(page.docname, saved.file, saved.sha256)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(page.outputs.files / saved.file, target)  # type: ignore[union-attr]
+            with draft(target) as copy:
+                shutil.copyfile(page.outputs.files / saved.file, copy)  # type: ignore[union-attr]
         paths.add(target)
     return paths
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    draft.replace(path)

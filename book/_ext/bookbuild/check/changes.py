@@ -4,11 +4,12 @@ For the summary of a pull request's check.
 """
 
 import os
-import subprocess
+import sys
 from pathlib import Path
 
 from bookbuild import summary
 from bookbuild.book import Book
+from bookbuild.repository import GitError, git
 
 # What shows a reviewer the site that a run has built, at http://localhost:8000.
 VIEW = (
@@ -16,19 +17,14 @@ VIEW = (
 )
 
 
-def _git(root: Path, *arguments: str) -> str:
-    asked = ["git", "-C", str(root), *arguments]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def changed_pages(root: Path) -> list[str]:
     """Return the sources of pages that differ from the commit's first parent, a pull request's base."""
-    return _git(root, "diff", "--name-only", "HEAD^1", "HEAD", "--", "book/*.md").splitlines()
+    return git(root, "diff", "--name-only", "HEAD^1", "HEAD", "--", "book/*.md").splitlines()
 
 
 def executed_pages(book: Book) -> list[str]:
     """Return the pages whose outputs were computed at this commit; the others' came from the cache."""
-    head = _git(book.root, "rev-parse", "HEAD")
+    head = git(book.root, "rev-parse", "HEAD")
     records = summary.read(book.build)
     return [docname for docname, record in records.items() if record.provenance.commit == head]
 
@@ -49,8 +45,16 @@ def in_markdown(book: Book) -> str:
 
 
 def report(book: Book) -> int:
-    """Print what changed, and add it to the summary of the GitHub run where there is one."""
-    text = in_markdown(book)
+    """Print what changed, and add it to the summary of the GitHub run where there is one.
+
+    Returns:
+        1 where git cannot say what changed; it is said why.
+    """
+    try:
+        text = in_markdown(book)
+    except GitError as error:
+        print(f"What changed is not known: {error}", file=sys.stderr)
+        return 1
     print(text)
     if target := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(target).open("a", encoding="utf-8") as file:

@@ -18,6 +18,7 @@ from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
 from bookbuild.render.assets import FONTS, MATH_FONT
+from dlbook.data.files import draft
 
 LICENSE = "OFL.txt"
 SERIF = Path(font_source_serif_pro.font_directory)
@@ -67,11 +68,12 @@ def _italics(characters: Iterable[str]) -> frozenset[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether there is a font, and this code has cut it."""
-    if not path.exists():
+    """Return whether there is a font, whole, and this code has cut it."""
+    try:
+        with TTFont(path, lazy=True) as font:
+            return MARK in (font["name"].getDebugName(IDENTIFIER) or "")
+    except Exception:  # there is none; or it is damaged, of which each of its parts tells in its own way
         return False
-    with TTFont(path, lazy=True) as font:
-        return MARK in (font["name"].getDebugName(IDENTIFIER) or "")
 
 
 def _held(path: Path) -> frozenset[str]:
@@ -100,7 +102,8 @@ def _cut(source: Path, needed: frozenset[str], target: Path, name: str) -> None:
             top = font["CFF "].cff.topDictIndex[0]
             top.FullName = top.FamilyName = name
         font.flavor = "woff2"
-        font.save(target)
+        with draft(target) as written:
+            font.save(written)
 
 
 def _narrow_roots(font: TTFont) -> None:

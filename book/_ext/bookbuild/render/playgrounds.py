@@ -23,6 +23,7 @@ from sphinx.util.osutil import relative_uri
 
 from bookbuild.book import Book
 from bookbuild.render.placeholders import Placeholder, Rendering, UnknownError
+from dlbook.data.files import draft
 
 SOURCES = "playgrounds"  # beside the pages
 FOLDER = "_static/playgrounds"  # in the site
@@ -121,9 +122,9 @@ def _gzip(content: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    if not path.exists():  # its name has the checksum
+        with draft(path) as written:
+            written.write_bytes(content)
 
 
 class PlaygroundDirective(SphinxDirective):

@@ -147,7 +147,7 @@ def download(address: str, target: Path) -> Path:
                     raise CacheError(f"{address} sends more than {LARGEST_ARCHIVE:,} bytes")
                 if time.monotonic() - start > LONGEST_DOWNLOAD:
                     raise CacheError(f"{address} did not finish within {LONGEST_DOWNLOAD:,} s")
-    except (requests.RequestException, HTTPError, ValueError) as error:
+    except (OSError, HTTPError, ValueError) as error:  # OSError: no certificates, or no room on the disk
         raise CacheError(f"{address} cannot be had: {error}") from error
     return target
 
@@ -202,5 +202,5 @@ def _forked_from(owner: str, name: str) -> tuple[str, str] | None:
             answer.raise_for_status()
             parent = answer.json()["parent"]
             return str(parent["owner"]["login"]), str(parent["name"])
-    except (requests.RequestException, LookupError, TypeError, ValueError):
+    except (OSError, LookupError, TypeError, ValueError):
         return None
