@@ -7,13 +7,19 @@ import json
 import os
 import platform
 import random
+import re
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+
+# Values of ONEDNN_MAX_CPU_ISA with which bfloat16 is imitated.
+WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,26 @@ def choose_device(requested: str | None = None) -> Runtime:
     Raises:
         ValueError: the name is unknown, or this machine has no such device.
     """
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
+    finders: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
     }
-    if requested is None:
-        best = next(kind for kind, there in present.items() if there)
-        why = "no GPU was found" if best == "cpu" else "it is the fastest device here"
-        return Runtime(torch.device(best), f"{best}, because {why}")
-    if requested not in present:
-        raise ValueError(f"unknown device {requested!r}: choose one of {', '.join(present)}")
-    if not present[requested]:
-        raise ValueError(f"device {requested!r} was asked for, but PyTorch does not find it on this machine")
-    return Runtime(torch.device(requested), f"{requested}, because it was asked for")
+    if requested is not None and requested not in finders:
+        raise ValueError(f"unknown device {requested!r}: choose one of {', '.join(finders)}")
+    # PyTorch warns of a driver that is too old, for example; what is not asked for is not looked for.
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = next((kind for kind in ([requested] if requested else finders) if finders[kind]()), None)
+    said = "".join(f" ({warning.message})" for warning in told)
+    if found is None:
+        raise ValueError(
+            f"device {requested!r} was asked for, but PyTorch does not find it on this machine{said}"
+        )
+    if requested:
+        return Runtime(torch.device(found), f"{found}, because it was asked for")
+    why = f"no GPU was found{said}" if found == "cpu" else "it is the fastest device here"
+    return Runtime(torch.device(found), f"{found}, because {why}")
 
 
 @functools.cache
@@ -78,10 +90,17 @@ def current() -> Runtime:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device has units for bfloat16, rather than imitates it slowly."""
+    """Tell whether the device has units for bfloat16 and may use them, rather than imitates it slowly.
+
+    ``ATEN_CPU_CAPABILITY`` and ``ONEDNN_MAX_CPU_ISA`` keep PyTorch and its library from a CPU's newer units.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
+        if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+            return False
+        if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16:
+            return False
         # Older versions of PyTorch do not tell what the processor can do.
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(capabilities.get(unit) for unit in ("avx512_bf16", "amx_bf16"))
@@ -153,8 +172,11 @@ def commit() -> str:
 def _git(*arguments: str) -> str | None:
     """Return what git answers in this package's folder; None where it fails or is not installed."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    # Inside a hook, git's own variables would make it answer for another folder; its settings are a user's.
+    surroundings = {name: os.environ[name] for name in os.environ if not re.match(r"GIT_(?!CONFIG)", name)}
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        told = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
+        return told.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 

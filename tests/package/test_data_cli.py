@@ -1,6 +1,7 @@
 """``python -m dlbook.data``, and the weights that it brings."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from small_web import ARCHIVES, ENTRIES, Server, status
 from tiny_data import tiny_entry
 
@@ -218,6 +220,32 @@ def test_weights_lie_where_torchvision_looks_for_them(web, tmp_path):
     name = REGISTRY["vgg16"].archives[0].name
     loaded = torch.hub.load_state_dict_from_url(f"https://nowhere.invalid/{name}", weights_only=True)
     assert loaded["features.0.weight"].tolist() == [1, 1]
+
+
+def test_weights_that_only_bear_the_name_are_not_loaded(web):
+    path = data.fetch_checkpoint("vgg16")
+    path.write_bytes(weights_file({"features.0.weight": torch.zeros(2)}))
+    assert REGISTRY["vgg16"].state().startswith("copy ")
+    with pytest.raises(DataError, match="is damaged: its SHA-256"):
+        data.fetch_checkpoint("vgg16")
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "fashion_mnist", "vgg16"])
+def test_what_fetch_did_not_bring_is_not_removed(web, capsys, name):
+    """A user's own copy bears the name of what would be fetched."""
+    main(["fetch", name])
+    entry = REGISTRY[name]
+    own = entry.files[0]
+    if own.suffix == ".safetensors":
+        save_file(load_file(own), own, {"classes": json.dumps(entry.classes), "source": "mine"})
+    else:
+        own.write_bytes(b"mine")
+    content = own.read_bytes()
+    capsys.readouterr()
+    assert main(["remove", name]) == 0
+    assert str(own) in capsys.readouterr().out
+    assert own.read_bytes() == content
+    assert [file for file in entry.files if file.exists()] == [own]
 
 
 def test_without_a_source_missing_weights_are_named(web):

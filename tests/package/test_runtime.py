@@ -5,6 +5,7 @@ import platform
 import random
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,6 +35,55 @@ def test_an_unknown_device_is_refused_with_the_known_ones():
 def test_a_missing_device_is_refused():
     with pytest.raises(ValueError, match="cuda"):
         runtime.choose_device("cuda")
+
+
+def warn_of_the_driver() -> bool:
+    warnings.warn("the driver is too old", stacklevel=1)
+    return False
+
+
+def test_what_pytorch_warns_of_is_a_part_of_the_reason_and_on_no_page(monkeypatch, recwarn):
+    monkeypatch.setattr(torch.cuda, "is_available", warn_of_the_driver)
+    assert runtime.choose_device().reason == "cpu, because no GPU was found (the driver is too old)"
+    with pytest.raises(ValueError, match=r"'cuda' was asked for.*the driver is too old"):
+        runtime.choose_device("cuda")
+    assert not recwarn.list
+
+
+def test_a_device_that_is_not_asked_for_is_not_looked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("looked for"))
+    assert runtime.choose_device("cpu").device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, True),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, True),
+        ({"ONEDNN_MAX_CPU_ISA": "avx2"}, False),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, False),
+    ],
+)
+def test_bfloat16_is_not_used_where_the_units_for_it_may_not_be(monkeypatch, settings, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    cpu = torch.device("cpu")
+    assert runtime.has_bfloat16(cpu) == expected
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert not runtime.has_bfloat16(cpu)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True}, raising=False)
+    assert not runtime.has_bfloat16(cpu)
+
+
+def test_a_hook_s_variables_do_not_lead_to_another_commit(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    before = runtime.commit()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    runtime.commit.cache_clear()
+    assert runtime.commit() == before
 
 
 def test_the_variable_overrides_the_choice(monkeypatch):

@@ -108,11 +108,18 @@ class Entry(ABC):
             DataError: something is missing or damaged; the message says which.
         """
 
+    @abstractmethod
+    def is_published(self, file: Path) -> bool:
+        """Tell whether one of the files, which is there, is what `fetch` would bring or make again."""
+
     def remove(self) -> list[Path]:
-        """Remove the files, and return what else lies beside them, which stays."""
+        """Remove the files that `fetch` would bring again; return what stays of them, or beside them."""
         for file in self.files:
-            file.unlink(missing_ok=True)
-        return list(self.location.iterdir()) if self.location.is_dir() else []
+            if file.exists() and self.is_published(file):
+                file.unlink()
+        if self.location.is_dir():
+            return sorted(self.location.iterdir())
+        return [file for file in self.files if file.exists()]
 
     def require_present(self) -> None:
         """Raise a `DataError` that says how to bring it, where it is not on this machine."""

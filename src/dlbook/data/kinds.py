@@ -43,6 +43,11 @@ class IdxFiles(ImageSet):
         for file, sha256 in zip(self.files, self.unpacked.values(), strict=True):
             require_checksum(file, sha256)
 
+    def is_published(self, file: Path) -> bool:
+        """Tell whether it has the checksum of what was published."""
+        published = dict(zip(self.files, self.unpacked.values(), strict=True))
+        return sha256_of(file) == published[file]
+
     def read(self) -> "Content":
         """Return what the files hold; errors are as `ImageSet.read` says."""
         from dlbook.data import idx
@@ -115,11 +120,14 @@ class Cached(ImageSet):
                 cache.write(self, complete)
         return complete
 
+    def is_published(self, file: Path) -> bool:
+        """Tell whether it was made from the original files."""
+        return _metadata(file).get("origin") == "original"
+
     def _identity(self) -> str:
-        said = _metadata(self.cache_files[0])
-        if said.get("origin") == "original":
+        if self.is_published(self.cache_files[0]):
             return "original"
-        return self.identity_of(said.get("source_sha256") or said.get("sha256") or self._content())
+        return self.identity_of(self._content())  # whatever it says of itself
 
     def _content(self) -> str:
         """Return the checksum of the pixels and labels, as if it had been written down."""
