@@ -4,6 +4,9 @@ import errno
 import fcntl
 import shutil
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -43,6 +46,28 @@ def entries(book: Book) -> dict[str, Path]:
     return {Path(uri).stem: book.cache_folder / "executed" / key for _, key, uri in listed}
 
 
+@contextmanager
+def held(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the list of entries, as another program might: for so long, or until the block ends."""
+    begun, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(folder / "global.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            begun.set()
+            over.wait(seconds)
+            other.execute("ROLLBACK")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        holder.join()
+
+
 def aside(book: Book) -> list[Path]:
     return sorted((book.build / ".jupyter_cache-damaged").glob("*"))
 
@@ -67,6 +92,20 @@ def test_a_database_that_is_held_is_waited_for_and_then_named_and_the_cache_stay
     assert ExecutionCache(book.cache_folder).drop_damaged() == []
     assert entries(book) == before
     assert all(cache.is_whole(entry) for entry in before.values())
+
+
+def test_a_list_that_is_held_when_a_page_is_kept_is_waited_for_and_then_named(book, monkeypatch):
+    """It may have taken hours: sqlite's own patience is five seconds."""
+    before = entries(book)
+    with held(book.cache_folder, seconds=7):
+        filled(book, "three")
+    assert entries(book).keys() > before.keys()
+    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    with (
+        held(book.cache_folder, seconds=60),
+        pytest.raises(BookError, match=r"four\.md cannot be kept.*locked"),
+    ):
+        filled(book, "four")
 
 
 @pytest.mark.parametrize("content", [b"no database", b"", None])

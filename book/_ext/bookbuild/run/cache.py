@@ -22,6 +22,8 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import NbArtifacts
 from sphinx.util import logging
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from bookbuild.book import BookError, Outputs
 from dlbook.record import Record
@@ -56,6 +58,12 @@ def is_whole(entry: Path) -> bool:
     signature = entry / CHECKSUM
     parts = (entry / NOTEBOOK, entry / "artifacts" / RECORD, signature)
     return all(part.exists() for part in parts) and signature.read_bytes() == checksum(entry).encode()
+
+
+@event.listens_for(Engine, "connect")
+def _wait(connection: sqlite3.Connection, _: object) -> None:
+    """Let jupyter-cache, ours and myst-nb's, wait for a database that another program holds, too."""
+    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
 
 
 def sign(entry: Path) -> None:
@@ -224,9 +232,18 @@ class ExecutionCache:
         """Keep what jupyter-cache calls a bundle, and return the entry's folder.
 
         Cut off in the middle, the entry has no signature, and the next build sets it aside.
+
+        Raises:
+            BookError: another program holds the list of entries.
         """
-        self._cache.change_cache_limit(MOST_ENTRIES)
-        kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        try:
+            self._cache.change_cache_limit(MOST_ENTRIES)
+            kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        except RuntimeError as error:  # which says no more than that the cache may need to be cleared
+            raise BookError(
+                f"{bundle.uri} cannot be kept in {self.folder}: {error.__cause__ or error}. The cache is as "
+                "it was; end the program that uses it, and build again"
+            ) from error
         entry = self._entry(kept.hashkey)
         sign(entry)
         return entry
