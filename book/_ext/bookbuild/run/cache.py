@@ -240,9 +240,10 @@ class ExecutionCache:
             self._cache.change_cache_limit(MOST_ENTRIES)
             kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
         except RuntimeError as error:  # which says no more than that the cache may need to be cleared
+            cause = getattr(error.__cause__, "orig", error)
             raise BookError(
-                f"{bundle.uri} cannot be kept in {self.folder}: {error.__cause__ or error}. The cache is as "
-                "it was; end the program that uses it, and build again"
+                f"{bundle.uri} cannot be kept in {self.folder}: {cause}. The cache is as it was; end the "
+                "program that uses it, and build again"
             ) from error
         entry = self._entry(kept.hashkey)
         sign(entry)
