@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from bookbuild.run import isolation
 from conftest import ROOT
 from small_book import Book
 
@@ -86,6 +87,29 @@ def test_a_stand_in_that_the_build_did_not_see_is_not_kept(book):
     assert "The build saw: " in book.errors
     book.write("data", "print('mended')")
     assert book.build() == ["data"]
+
+
+@pytest.mark.quick
+def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path, monkeypatch):
+    foreign = {
+        "MPLBACKEND": "Agg",
+        "NPY_PROMOTION_STATE": "legacy",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "OPENCV_LOG_LEVEL": "VERBOSE",
+        "PYTHONSTARTUP": "mine.py",
+        "TORCH_LOGS": "all",
+        "TQDM_DISABLE": "0",
+    }
+    for name, value in (foreign | {"TORCH_HOME": "weights", "DLBOOK_DATA": "data", "LANG": "C"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    kept = isolation.variables(tmp_path)
+    assert not foreign.keys() & kept.keys()
+    assert kept["TORCH_HOME"] == str(tmp_path / "weights")
+    assert kept["DLBOOK_DATA"] == str(tmp_path / "data")
+    assert kept["LANG"] == "C"
+    assert kept["PYTHONNOUSERSITE"] == "1"
+    assert kept["TORCH_CPP_LOG_LEVEL"] == "ERROR"  # NNPACK's notice would stand in a page
 
 
 @pytest.mark.quick

@@ -11,7 +11,9 @@ from traitlets import default
 import dlbook
 
 # What a user may have set for other work, and no key knows: it would change numbers, figures or formats.
-FOREIGN = ("PYTHON", "IPYTHON", "MATPLOTLIB", "MPL")
+FOREIGN = ("IPYTHON", "MATPLOTLIB", "MPL", "NPY_", "NVIDIA_TF32", "OPENCV_", "PYTHON", "TORCH_", "TQDM_")
+# It only says where weights lie.
+HARMLESS = {"TORCH_HOME"}
 # Folders that a user may name from where the build was started; a kernel starts elsewhere.
 FOLDERS = ("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 # A file beside a page is no module, and no warning is owed on a connection that only this machine sees.
@@ -36,7 +38,9 @@ def variables(settings: Path) -> dict[str, str]:
     # here: a kernel that has to wait for it would say so in the page.
     import matplotlib.font_manager
 
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    kept = {
+        name: value for name, value in os.environ.items() if name in HARMLESS or not name.startswith(FOREIGN)
+    }
     return (
         kept
         | _resolved(kept)

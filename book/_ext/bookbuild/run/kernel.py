@@ -96,7 +96,7 @@ class PageRun:
         self._size = 0
         self._begun = time.monotonic()
         self._variables = {
-            "TQDM_DISABLE": os.environ.get("TQDM_DISABLE", "1"),  # no bar leaves a trace in a page
+            "TQDM_DISABLE": "1",  # no bar leaves a trace in a page
             pages.SAVES: str(self.artifacts / FILES),
             pages.LOADS: json.dumps(loads),
         }
