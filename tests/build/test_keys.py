@@ -1,6 +1,7 @@
 """The execution cache: what executes again, and what does not, counted in books that are really built."""
 
 import shutil
+from importlib import metadata
 
 import pytest
 from bookbuild.book import Book as WholeBook
@@ -78,6 +79,19 @@ def test_files_that_cannot_be_had_stop_before_anything_runs(tmp_path, plain, dat
     book.write("data", f"from dlbook import pages\n{data}")
     assert book.fail() == []
     assert named in book.errors
+
+
+def test_what_is_installed_in_place_of_the_locked_version_is_another_key(built, monkeypatch):
+    """Of one version there are several builds, for processors and for GPUs."""
+
+    def version() -> str:
+        return Keys(WholeBook.at(built.folder)).fingerprint("cnn/plain")["packages"]["torch"]
+
+    locked = version()
+    monkeypatch.setattr(metadata, "version", lambda name: f"{locked.split(' or ')[0].partition('+')[0]}+cu1")
+    assert version() == locked
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0")
+    assert version() == "99.0"
 
 
 def test_prose_alone_is_rendered_and_not_executed(built):

@@ -184,7 +184,10 @@ class Keys:
         return loads
 
     def _version(self, distribution: str) -> str:
-        return self.versions.get(distribution) or metadata.version(distribution)
+        """Return what is locked, the same on all machines; or what is installed in its place."""
+        installed, locked = metadata.version(distribution), self.versions.get(distribution, "")
+        same = {version.partition("+")[0] for version in locked.split(" or ")}
+        return locked if installed.partition("+")[0] in same else installed
 
 
 def files_beside(modules: Iterable[Path]) -> list[Path]:
