@@ -38,9 +38,9 @@ help: ## list the targets
 env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's CPU builds)
 
 # An environment belongs to its folder and to its interpreter: one that was copied, was moved, or has lost its
-# Python is made anew. One that is a link is lent, and its owner's to make.
+# Python or got another one is made anew. One that is a link is lent, and its owner's to make.
 # An empty mark is of a time before it named its folder.
-STALE := $(shell [ ! -L $(VENV) ] && cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -c '' && \
+STALE := $(shell [ ! -L $(VENV) ] && cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -Ic 'import pip' && \
     { [ ! -s .ready ] || [ "$$(cat .ready)" = "$$(cd .. && pwd -P)" ]; }; } >/dev/null 2>&1 && echo yes)
 ifeq ($(STALE),yes)
 .PHONY: $(READY)

@@ -157,6 +157,21 @@ def test_a_damaged_entry_is_set_aside_once_and_its_page_can_be_kept_again(book, 
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+def test_what_a_killed_build_left_unlisted_is_no_hindrance(book, damage):
+    left = entries(book)["one"]
+    damage(left)
+    left.mkdir(exist_ok=True)
+    (left / "left").touch()
+    with closing(sqlite3.connect(book.cache_folder / "global.db")) as database, database:
+        database.execute("DELETE FROM nbcache WHERE uri LIKE '%one.md'")
+    shutil.rmtree(book.root / "artifacts")
+    filled(book, "one")
+    assert cache.is_whole(entries(book)["one"])
+    (place,) = aside(book)
+    assert (place / "left").exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_merge_mends_what_is_damaged_here_and_leaves_out_what_is_damaged_there(book, damage, tmp_path):
     theirs = book_in(tmp_path / "theirs")
     filled(theirs, "one", "three", "four")

@@ -236,7 +236,10 @@ class ExecutionCache:
         Raises:
             BookError: another program holds the list of entries.
         """
+        _, key = self._cache.create_hashed_notebook(bundle.nb)
         try:
+            if self._entry(key).exists() and key not in self.keys():  # what a killed build left behind
+                self._set_aside(self._entry(key))
             self._cache.change_cache_limit(MOST_ENTRIES)
             kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
         except RuntimeError as error:  # which says no more than that the cache may need to be cleared
