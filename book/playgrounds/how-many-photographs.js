@@ -2,7 +2,7 @@
 // <how-many-photographs>: linear layers learn from as many photographs as the reader likes, on three kinds of features.
 
 import {chart} from "./core/chart.js";
-import {button, choice, controls, make, percent, picture} from "./core/elements.js";
+import {breathe, button, choice, controls, make, percent, picture} from "./core/elements.js";
 import {photographs} from "./core/photographs.js";
 import {Playground} from "./core/playground.js";
 import {side} from "./core/sides.js";
@@ -50,6 +50,7 @@ class HowManyPhotographs extends Playground {
     this.worker = new Worker(new URL("./how-many-photographs/worker.js", import.meta.url), {type: "module"});
     this.worker.addEventListener("message", ({data}) => this.heard(data));
     this.worker.postMessage({tensors, kinds: KINDS});
+    await breathe();
     this.counts = choice("Photographs of each flower", COUNTS.map(count => [`${count}`, `${count}`]),
       count => this.change({...this.now, count: Number(count)}));
     this.which = make("small");
@@ -159,6 +160,8 @@ class HowManyPhotographs extends Playground {
   }
 
   *draw() {
+    // At first the page has enough to lay out, and there is nothing yet to compare.
+    if (!this.found.size) return this.showScores();
     yield this.showScores();
     yield this.chart.show({x: [0, COUNTS.length - 1], y: [0, 1], ticks: TICKS, marks: MARKS}, KINDS.flatMap(kind => this.series(kind)));
     yield* this.compare();

@@ -135,6 +135,12 @@ def into_the_notebook(markdown: str):
 FAULTS = {
     "a page missing": (lambda site: page(site).unlink(), "cnn/plain has no page"),
     "no outputs": (without_outputs, "cnn/plain shows no output"),
+    "a lost figure": (
+        lambda site: edit(
+            site / "book" / "cnn" / "plain.md", "# Chapter plain", "# Chapter plain\n\n    alt: A curve."
+        ),
+        "cnn/plain shows 0 of its 1 figures",
+    ),
     "ran in no time": (not_executed, "cnn/plain took no time"),
     "a traceback": (in_an_output("Traceback (most recent call last)"), "cnn/plain shows an error"),
     "a stand-in": (in_an_output("Offline stand-in"), "cnn/plain was computed on a stand-in"),

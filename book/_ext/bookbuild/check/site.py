@@ -104,8 +104,8 @@ def outputs(site: Site) -> Iterator[str]:
         cells = page.select(".cell_output")
         if not cells:
             yield f"{chapter} shows no output: it was not executed"
-        drawn, shown = site.book.pages[chapter].source.count("\n    alt: "), len(page.select(".cell_output img"))
-        if shown != drawn:
+        drawn = site.book.pages[chapter].source.count("\n    alt: ")
+        if (shown := len(page.select(".cell_output img"))) != drawn:
             yield f"{chapter} shows {shown} of its {drawn} figures"
         if page.select(".output.stderr, .output.traceback") or any(
             word in cell.get_text() for cell in cells for word in ERRORS
