@@ -25,7 +25,7 @@ GOAL, RUNS = 50, 5
 def pause_while_loading(browser: Browser, address: str, about: Playground, times: float) -> float:
     """Return the milliseconds of the longest task from the arrival of a playground's data until it rests."""
     with opened(browser, address, about, start=False, hold_data=True) as found:
-        found.element.scroll_into_view_if_needed()
+        found.come()
         found.page.wait_for_timeout(1000)
         found.slow_down(times)
         return found.longest_pause(found.release)

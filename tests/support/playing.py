@@ -73,9 +73,14 @@ class Opened:
         """Address of the playground's script."""
         return f"{self.address}/{self.about.script}"
 
-    def start(self) -> "Opened":
-        """Bring the playground into view, and wait until it runs."""
+    def come(self) -> None:
+        """Bring the playground into view, and move the pointer: then its data are fetched."""
         self.element.scroll_into_view_if_needed()
+        self.page.mouse.move(1, 1)
+
+    def start(self) -> "Opened":
+        """Come to the playground, and wait until it runs."""
+        self.come()
         self.page.wait_for_selector(f"{self.about.name}.running")
         return self
 
@@ -243,7 +248,7 @@ def opened(
 def playground(browser: Browser, address: str) -> Callable[..., AbstractContextManager[Opened]]:
     """Open a playground by its name, on its page of the site.
 
-    Settings: ``fragment`` (without #), ``start=False`` (do not scroll to it), ``width``, ``scheme``
+    Settings: ``fragment`` (without #), ``start=False`` (do not come to it), ``width``, ``scheme``
     (``"dark"``), and those of Playwright's `new_context`, such as ``has_touch=True``,
     ``java_script_enabled=False`` or ``reduced_motion="reduce"``.
     """

@@ -8,6 +8,8 @@ import {stateInAddress, writeState} from "./state.js";
 
 // Browsers allow about a hundred changes of the address in half a minute.
 const PAUSE = 400;
+// Of a reader who has come to stay.
+const SIGNS = ["scroll", "pointermove", "pointerdown", "keydown", "focusin"];
 
 /** @typedef {import("./safetensors.js").File} File */
 /** @typedef {import("./state.js").State} State */
@@ -25,16 +27,24 @@ export class Playground extends HTMLElement {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** Fetch what the page saved only when the reader is less than a screen away. */
+  /**
+   * Fetch what the page saved only when the reader has begun to do something, and is less than a screen away: so a
+   * page's first view does not wait for it, nor does somebody pay for it who only looks in.
+   */
   connectedCallback() {
     if (this.#opened) return;
-    const watch = new IntersectionObserver(entries => {
+    for (const sign of SIGNS) addEventListener(sign, () => this.#watch(), {once: true});
+    if (!stateInAddress(this.localName)) return;
+    this.scrollIntoView();
+    this.#watch();
+  }
+
+  #watch() {
+    new IntersectionObserver((entries, watch) => {
       if (!entries.some(({isIntersecting}) => isIntersecting)) return;
       watch.disconnect();
       if (!this.#opened) this.#open();
-    }, {rootMargin: "100%"});
-    watch.observe(this);
-    if (stateInAddress(this.localName)) this.scrollIntoView();
+    }, {rootMargin: "100%"}).observe(this);
   }
 
   async #open() {

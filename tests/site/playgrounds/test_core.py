@@ -147,6 +147,7 @@ def test_what_cannot_be_loaded_is_said_and_the_fallback_stays(browser, bare, fau
     about = bare.write("try-core", {"weight": WEIGHT})
     fault(bare, about)
     with bare.serve() as address, opened(browser, address, about, start=False) as found:
+        found.come()
         found.element.get_by_role("alert").wait_for()
         assert said in found.element.get_by_role("alert").inner_text()
         assert found.element.locator(".fallback").is_visible()
@@ -154,16 +155,18 @@ def test_what_cannot_be_loaded_is_said_and_the_fallback_stays(browser, bare, fau
         assert found.errors == []
 
 
-def test_data_are_fetched_when_the_reader_comes_near_and_the_fallback_is_printed(browser, bare):
+def test_data_are_fetched_when_the_reader_scrolls_near_and_the_fallback_is_printed(browser, bare):
     about = bare.write("try-core", {"weight": WEIGHT})
     page = bare.folder / "index.html"
-    page.write_text(page.read_text().replace("<body>", f"<body>{'<p>far</p>' * 200}"))
+    page.write_text(page.read_text().replace("<body>", f"<body>{'<p>far</p>' * 30}"))
     with bare.serve() as address, opened(browser, address, about, start=False) as found:
         found.wait_for("customElements.get('try-core')")
         found.page.wait_for_timeout(200)
         assert not [request for request in found.requests if request.url.endswith(about.data)]
-        found.start()
+        found.page.mouse.wheel(0, 10)
+        found.page.wait_for_selector("try-core.running", state="attached")
         assert [request for request in found.requests if request.url.endswith(about.data)]
+        assert found.page.evaluate("scrollY") < 50
         found.page.emulate_media(media="print")
         assert found.element.locator(".fallback").is_visible()
         assert not found.element.locator(".stage").is_visible()

@@ -1,0 +1,72 @@
+"""What a reader waits for and sees move: a first view's bytes, and how still a page stands on a slow line."""
+
+import gzip
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from browsing import built_site, open_page
+from playwright.sync_api import Browser, Page
+from topics import CHAPTERS, PAGES
+
+# Bytes that a page may send until it rests, before and after somebody has scrolled to its first figure.
+WITHOUT_FIGURES, WITH_FIGURES = 300_000, 500_000
+# Pixels from the window's top to the heading that a link leads to, where the page goes on below.
+HEADER = 150
+# Of a window, that what is seen may move by: what Google calls a good "cumulative layout shift" is a tenth.
+SHIFT = 0.01
+# What hosts pack before they send it; pictures and fonts are packed already.
+PACKED = (".html", ".css", ".js", ".svg", ".json")
+# A slow line: milliseconds to the host, and bytes a second.
+SLOW = {"offline": False, "latency": 100, "downloadThroughput": 400_000, "uploadThroughput": 100_000}
+# Adds up, from the page's first moment, by how much of the window what is seen has moved without the reader.
+WATCH = """
+self.moved = [];
+new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRecentInput).forEach(entry =>
+    self.moved.push([entry.value, entry.sources.map(({node}) => node?.outerHTML?.slice(0, 200) ?? "")])))
+    .observe({type: "layout-shift", buffered: true});
+"""
+
+
+def slow_page(browser: Browser, url: str, width: int) -> tuple[Page, list[str]]:
+    """Open a page on a slow line until it rests; return it, and the addresses of all that was sent."""
+    page, _ = open_page(browser, "about:blank", width)
+    page.add_init_script(WATCH)
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
+    sent: list[str] = []
+    page.on("response", lambda answer: sent.append(answer.url))
+    page.goto(url, wait_until="networkidle")
+    return page, sent
+
+
+def weight(html: Path, address: str) -> int:
+    """Return the bytes that a host sends for a file of the site."""
+    path = html / unquote(urlsplit(address).path).lstrip("/")
+    content = path.read_bytes()
+    return len(gzip.compress(content, 6)) if path.suffix in PACKED else len(content)
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_first_view_is_light_and_stands_still(browser, address, html, path, width):
+    page, sent = slow_page(browser, f"{address}/{path}", width)
+    sizes = {url.removeprefix(address): weight(html, url) for url in set(sent)}
+    pictures = sum(size for url, size in sizes.items() if url.startswith("/_images/"))
+    assert sum(sizes.values()) - pictures <= WITHOUT_FIGURES, sizes
+    assert sum(sizes.values()) <= WITH_FIGURES, sizes
+    moved = page.evaluate("self.moved")
+    assert sum(value for value, _ in moved) <= SHIFT, moved
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_link_leads_to_its_heading_on_a_slow_line(browser, address, path, width):
+    """What comes later above it, pictures and playgrounds, has its room from the beginning."""
+    sections = built_site().page(path.removesuffix(".html")).select("section section[id]")
+    name = str(sections[len(sections) * 3 // 4]["id"])
+    page, _ = slow_page(browser, f"{address}/{path}#{name}", width)
+    top = page.locator(f"[id='{name}'] > :is(h2, h3, h4)").first.bounding_box()["y"]
+    below = page.evaluate("document.documentElement.scrollHeight - scrollY - innerHeight")
+    assert 0 <= top <= (HEADER if below > 1 else 900), (name, top)
+    page.context.close()
