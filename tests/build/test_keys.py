@@ -91,7 +91,7 @@ def test_what_is_installed_in_place_of_the_locked_version_is_another_key(built, 
     monkeypatch.setattr(metadata, "version", lambda name: f"{locked.split(' or ')[0].partition('+')[0]}+cu1")
     assert version() == locked
     monkeypatch.setattr(metadata, "version", lambda name: "99.0")
-    assert version() == "99.0"
+    assert version() == f"99.0 in place of {locked}"
 
 
 def test_prose_alone_is_rendered_and_not_executed(built):

@@ -26,6 +26,14 @@ new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRece
     self.moved.push([entry.value, entry.sources.map(({node}) => node?.outerHTML?.slice(0, 200) ?? "")])))
     .observe({type: "layout-shift", buffered: true});
 """
+# Waits until nothing more has come for a second; Playwright's own wait never ends where a request is given up.
+REST = """async () => {
+    const come = () => performance.getEntriesByType("resource").length;
+    for (let before = -1; before !== come();) {
+        before = come();
+        await new Promise(go => setTimeout(go, 1000));
+    }
+}"""
 
 
 def slow_page(browser: Browser, url: str, width: int) -> tuple[Page, list[str]]:
@@ -35,7 +43,8 @@ def slow_page(browser: Browser, url: str, width: int) -> tuple[Page, list[str]]:
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
     sent: list[str] = []
     page.on("response", lambda answer: sent.append(answer.url))
-    page.goto(url, wait_until="networkidle")
+    page.goto(url, wait_until="load")
+    page.evaluate(REST)
     return page, sent
 
 

@@ -9,7 +9,7 @@ import {stateInAddress, writeState} from "./state.js";
 // Browsers allow about a hundred changes of the address in half a minute.
 const PAUSE = 400;
 // Of a reader who has come to stay.
-const SIGNS = ["scroll", "pointermove", "pointerdown", "keydown", "focusin"];
+const SIGNS = ["scroll", "pointermove", "pointerdown", "keydown"];
 
 /** @typedef {import("./safetensors.js").File} File */
 /** @typedef {import("./state.js").State} State */

@@ -30,7 +30,9 @@ FOLDER = "_static/playgrounds"  # in the site
 LARGEST = 500_000  # bytes of data that a reader on a phone waits for
 NAME = re.compile(r"[a-z]+(-[a-z]+)+")  # what a custom element may be called
 # What readers of a script need and browsers do not: comments, types /** … */, indentation, empty lines.
-SUPERFLUOUS = re.compile(r"^[ \t]*//.*\n|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n?|^[ \t]+|^\n", re.MULTILINE)
+SUPERFLUOUS = re.compile(
+    r"^[ \t]*//.*\n|(?<=[;,{}]) // .*|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n?|^[ \t]+|^\n", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)

@@ -184,10 +184,12 @@ class Keys:
         return loads
 
     def _version(self, distribution: str) -> str:
-        """Return what is locked, the same on all machines; or what is installed in its place."""
+        """Return what is locked, the same on all machines; and what is installed, where that is not it."""
         installed, locked = metadata.version(distribution), self.versions.get(distribution, "")
         same = {version.partition("+")[0] for version in locked.split(" or ")}
-        return locked if installed.partition("+")[0] in same else installed
+        if installed.partition("+")[0] in same:
+            return locked
+        return f"{installed} in place of {locked}" if locked else installed
 
 
 def files_beside(modules: Iterable[Path]) -> list[Path]:
