@@ -26,7 +26,7 @@ new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRece
     self.moved.push([entry.value, entry.sources.map(({node}) => node?.outerHTML?.slice(0, 200) ?? "")])))
     .observe({type: "layout-shift", buffered: true});
 """
-# Waits until nothing more has come for a second; Playwright's own wait never ends where a request is given up.
+# Waits until nothing has come for a second; Playwright has a wait that never ends if a request is given up.
 REST = """async () => {
     const come = () => performance.getEntriesByType("resource").length;
     for (let before = -1; before !== come();) {
