@@ -3,20 +3,22 @@
 import functools
 import http.server
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+def served(folder: Path, headers: Mapping[str, str] | None = None, delay: float = 0) -> Iterator[str]:
     """Serve a folder, and yield its address.
 
     Args:
         folder: what is served.
         headers: sent with each file.
+        delay: seconds until a file is sent, as from a host far away.
     """
-    handler = functools.partial(_Silent, directory=str(folder), headers_to_send=headers or {})
+    handler = functools.partial(_Silent, directory=str(folder), headers_to_send=headers or {}, delay=delay)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -28,9 +30,15 @@ def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[s
 
 
 class _Silent(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, *args: object, headers_to_send: Mapping[str, str], **kwargs: object) -> None:
-        self.headers_to_send = headers_to_send
+    def __init__(
+        self, *args: object, headers_to_send: Mapping[str, str], delay: float, **kwargs: object
+    ) -> None:
+        self.headers_to_send, self.delay = headers_to_send, delay
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        time.sleep(self.delay)
+        super().do_GET()
 
     def end_headers(self) -> None:
         for name, value in self.headers_to_send.items():
