@@ -65,7 +65,7 @@ def test_settings_of_the_user_change_no_page(book, tmp_path):
         JUPYTER_PREFER_ENV_PATH="0",
     ) == ["data", "plain"]
     page = page_of(book)
-    assert f"drawn on white by {sys.executable}" in page
+    assert f"drawn on #fefefe by {sys.executable}" in page
     assert "<img" in page
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 # Colors that people with color-blindness can tell apart (Okabe & Ito, 2008).
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+INK = "#222222"  # of what has no color of its own; black and white are for what stands on pixels
 
 # A cell of a table that counts as a number: one may have a unit behind it, but no word.
 _NUMBER = re.compile(r"[-+−±≈<>≤≥ ]*[\d.–](?!.*[^\W\d_]{3})")

@@ -56,8 +56,8 @@ def confusion(matrix: ArrayLike, classes: Sequence[str], ax: Axes | None = None)
     threshold = mistakes.max() * 0.6
     for (row, column), count in np.ndenumerate(counts):
         shade = "white" if mistakes[row, column] > threshold else "black"
-        color = shade if count else GRAY
-        ax.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
+        strength = 1 if count else 0.6
+        ax.text(column, row, f"{count}", ha="center", va="center", color=shade, alpha=strength, fontsize=9)
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), classes)
     ax.grid(visible=False)

@@ -29,6 +29,7 @@ def add_markup(app: Sphinx) -> None:
     app.add_directive("run-times", run_times.RunTimesDirective)
     app.add_directive("caption", captions.CaptionDirective)
     app.add_transform(captions.GiveCaptions)
+    app.add_transform(pictures.PairForms)
     app.add_directive("page-figure", figures.PageFigureDirective)
     app.add_directive("colab-button", launch.ColabButtonDirective)
     app.add_directive("pdf-link", paper.PdfLinkDirective)

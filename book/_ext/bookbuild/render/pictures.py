@@ -8,9 +8,12 @@ from urllib.parse import quote
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+from bookbuild.render import drawings
 
 DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under the checksum of its content
-QUALITY = 90  # of 100: no difference from PNG is seen in a chart at twice its size
+HEAVIER = 1.5  # times the bytes of the pixels that a drawing may have: it is sharper, and right in the dark
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
 
@@ -18,7 +21,27 @@ class Picture(nodes.image):
     """An image with its attributes ``shown``: width and height in CSS pixels, and when it loads.
 
     Where a cell drew it, ``drawn`` is true: on a phone it is then as wide as its text needs (in book.css).
+    Of a drawing that is a page's first, ``pixels`` is the file that a service can show.
     """
+
+
+class PairForms(SphinxTransform):
+    """Let a figure that came as pixels and as a drawing be one image, whose ``drawing`` is the other file."""
+
+    default_priority = 200  # before images are collected
+
+    def apply(self) -> None:
+        """Take each drawing out of its bundle."""
+        for bundle in self.document.findall(nodes.container):
+            if bundle.get("nb_element") != "mime_bundle":
+                continue
+            forms = {each.get("mime_type"): each for each in bundle.findall(nodes.container)}
+            if {"image/png", "image/svg+xml"} <= forms.keys():
+                pixels, drawing = (
+                    next(iter(forms[kind].findall(nodes.image))) for kind in ("image/png", "image/svg+xml")
+                )
+                pixels["drawing"] = self.env.relfn2path(drawing["uri"], self.env.docname)[0]
+                bundle.remove(forms["image/svg+xml"])
 
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -34,12 +57,27 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         picture = Picture(image.rawsource, **image.attributes)
         picture["drawn"] = DRAWN in path.parts
         if picture["drawn"] and path.suffix == ".png":
-            smaller = posixpath.join(posixpath.dirname(image["uri"]), _smaller(path).name)
-            app.env.images.add_file(docname, smaller)
-            picture["uri"], picture["candidates"] = smaller, {"*": smaller}
+            smaller = _smaller(path)
+            drawing = _drawing(Path(app.srcdir, image["drawing"]), smaller) if "drawing" in image else None
+            _show(app, docname, picture, drawing or smaller)
+            if drawing and not number:
+                picture["pixels"] = _add(app, docname, picture, smaller)
+                app.builder.images[picture["pixels"]] = app.env.images[picture["pixels"]][1]
         picture["shown"] = {"width": str(size[0]), "height": str(size[1])}
         picture["shown"] |= {"loading": "lazy", "decoding": "async"} if number else {"fetchpriority": "high"}
         image.replace_self(picture)
+
+
+def _add(app: Sphinx, docname: str, picture: Picture, path: Path) -> str:
+    """Tell Sphinx of a file beside the picture's own; return its name there."""
+    name = posixpath.join(posixpath.dirname(picture["uri"]), path.name)
+    app.env.images.add_file(docname, name)
+    return name
+
+
+def _show(app: Sphinx, docname: str, picture: Picture, path: Path) -> None:
+    picture["uri"] = _add(app, docname, picture, path)
+    picture["candidates"] = {"*": picture["uri"]}
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -60,9 +98,20 @@ def _smaller(path: Path) -> Path:
     if not smaller.exists():
         unfinished = path.with_suffix(".unfinished")
         with Image.open(path) as image:
-            image.save(unfinished, "WebP", quality=QUALITY)
+            image.save(unfinished, "WebP", quality=drawings.QUALITY)
         unfinished.replace(smaller)
     return min(smaller, path, key=lambda each: each.stat().st_size)
+
+
+def _drawing(path: Path, pixels: Path) -> Path | None:
+    """Return matplotlib's drawing made for the site's pages; None where a reader would wait longer for it."""
+    made = path.with_name(f"{path.stem}-{drawings.MARK}.svg")
+    if not made.exists():
+        unfinished = made.with_suffix(".unfinished")
+        unfinished.write_text(drawings.adapt(path.read_text(encoding="utf-8")), encoding="utf-8")
+        unfinished.replace(made)
+    weight = drawings.weight(made.read_text(encoding="utf-8"))
+    return made if weight <= HEAVIER * pixels.stat().st_size else None
 
 
 def visit(translator: Any, node: Picture) -> None:
@@ -74,7 +123,8 @@ def visit(translator: Any, node: Picture) -> None:
     attributes = {"src": address, "alt": node.get("alt", "")} | node["shown"]
     if node["drawn"]:
         attributes["style"] = f"--drawn: {node['shown']['width']}px"
-        translator.body.append('<div class="drawn">')
+        kind = "drawn drawing" if address.endswith(".svg") else "drawn"
+        translator.body.append(f'<div class="{kind}">')
     translator.body.append(translator.emptytag(node, "img", "\n", **attributes))
 
 

@@ -90,7 +90,8 @@ def _picture(app: Sphinx, site: str, doctree: nodes.document) -> dict[str, str]:
     """Return the tags of a page's first figure that a service can show, or else of the book's card."""
     shown = {"twitter:card": "summary_large_image"}
     for image in doctree.findall(nodes.image):
-        file = PurePosixPath(image["uri"]).name  # the page's writer has put there where the site has it
+        # The page's writer has put there where the site has it.
+        file = PurePosixPath(image.get("pixels", image["uri"])).name
         if unquote(file) in app.builder.images.values() and not file.endswith(".svg"):
             address = urljoin(site, f"{app.builder.imagedir}/{file}")
             text = image.get("alt", "")

@@ -7,6 +7,7 @@ Sphinx reads files of this machine for them, or that a reader's browser runs wha
 import base64
 import hashlib
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,15 @@ ELEMENTS = {"b", "br", "code", "div", "em", "i", "li", "ol", "p", "pre", "span",
 }  # fmt: skip
 # How the files of pictures begin.
 PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+# What a drawing may be made of: shapes, the pixels that it holds, and references to its own parts.
+SHAPES = {"clipPath", "defs", "g", "image", "path", "rect", "style", "svg", "use"}
+MARKS = {
+    "class", "clip-path", "d", "height", "href", "id", "preserveAspectRatio", "style", "transform", "type",
+    "version", "viewBox", "width", "x", "y",
+}  # fmt: skip
+OWN_PIXELS = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]*")
+OUTSIDE = re.compile(r"url\((?!#)|@import|expression|javascript:", re.IGNORECASE)
+NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 # What `dlbook.pages.save` calls files: beside the site, no browser takes these for a page.
 SAVED = re.compile(r"[\w-]+\.(json|safetensors)", re.ASCII)
 
@@ -77,7 +87,37 @@ def _harmless(kind: str, content: object) -> str | None:
         return content
     if kind in PICTURES and base64.b64decode(content).startswith(PICTURES[kind]):
         return content
+    if kind == "image/svg+xml":
+        return plain_drawing(content)
     return plain_html(content) if kind == "text/html" else None
+
+
+def plain_drawing(text: str) -> str | None:
+    """Return a drawing as it was understood; None where it is more than shapes, or asks for another file."""
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError:
+        return None
+    for about in root.findall("metadata", NAMESPACES):
+        root.remove(about)
+    if not all(map(_only_draws, root.iter())):
+        return None
+    for prefix, address in NAMESPACES.items():
+        ET.register_namespace(prefix, address)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _only_draws(element: ET.Element) -> bool:
+    space, _, name = element.tag.rpartition("}")
+    if space != "{" + NAMESPACES[""] or name not in SHAPES or OUTSIDE.search(element.text or ""):
+        return False
+    for attribute, value in element.attrib.items():
+        mark = attribute.removeprefix("{" + NAMESPACES["xlink"] + "}")
+        if mark not in MARKS or OUTSIDE.search(value):
+            return False
+        if mark == "href" and not (value.startswith("#") or OWN_PIXELS.fullmatch(value)):
+            return False
+    return True
 
 
 def plain_html(text: str) -> str | None:

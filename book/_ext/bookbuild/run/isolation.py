@@ -16,8 +16,22 @@ FOREIGN = ("IPYTHON", "MATPLOTLIB", "MPL", "NPY_", "NVIDIA_TF32", "OPENCV_", "PY
 HARMLESS = {"TORCH_HOME"}
 # Folders that a user may name from where the build was started; a kernel starts elsewhere.
 FOLDERS = ("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
-# A file beside a page is no module, and no warning is owed on a connection that only this machine sees.
-ARGUMENTS = ["--InteractiveShellApp.ignore_cwd=True", "--IPKernelApp.log_level=ERROR"]
+# How figures look; a part of every page's key.
+FIGURES = Path(__file__).with_name("matplotlibrc")
+# The site's font is no font of the system, which matplotlib would find by itself.
+FONT = """\
+import font_source_serif_pro, pathlib, matplotlib.font_manager
+for _font in pathlib.Path(font_source_serif_pro.font_directory).glob('*.otf'): \
+matplotlib.font_manager.fontManager.addfont(_font)"""
+ARGUMENTS = [
+    # A file beside a page is no module, and no warning is owed on a connection that only this machine sees.
+    "--InteractiveShellApp.ignore_cwd=True",
+    "--IPKernelApp.log_level=ERROR",
+    # Each figure as pixels, which every reader can show, and as a drawing for the site.
+    "--InlineBackend.figure_formats=png",
+    "--InlineBackend.figure_formats=svg",
+    f"--IPKernelApp.exec_lines={FONT}",
+]
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -48,7 +62,7 @@ def variables(settings: Path) -> dict[str, str]:
             "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
             "PYTHONNOUSERSITE": "1",
             "IPYTHONDIR": str(settings),
-            "MATPLOTLIBRC": matplotlib.get_data_path() + "/matplotlibrc",
+            "MATPLOTLIBRC": str(FIGURES),
             # With a folder of its own where the user's home cannot be written, there is nothing to warn of.
             "MPLCONFIGDIR": matplotlib.get_cachedir(),
             # Nor of what a processor lacks: PyTorch then computes otherwise (NNPACK's notice).

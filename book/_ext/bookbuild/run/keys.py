@@ -32,7 +32,7 @@ from bookbuild.run.dependencies import (
     require_readable,
     syntax_trees,
 )
-from bookbuild.run.isolation import shared_settings
+from bookbuild.run.isolation import FIGURES, shared_settings
 from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
@@ -110,7 +110,7 @@ class Keys:
             "data": {name: REGISTRY[name].state() for name in sorted(self.data_sets(docname))},
             "packages": {name: self._version(name) for name in sorted(_distributions(packages))},
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
-            | {file.name: file_checksum(file) for file in files_beside(modules.values())},
+            | {file.name: file_checksum(file) for file in (*files_beside(modules.values()), FIGURES)},
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
             "settings": {str(file): file_checksum(file) for file in shared_settings()},
         }

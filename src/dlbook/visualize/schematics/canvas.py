@@ -10,12 +10,11 @@ from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from dlbook.visualize import BLUE, GRAY, ORANGE, displayable, subplots
+from dlbook.visualize import BLUE, GRAY, INK, ORANGE, displayable, subplots
 
 SMALLEST, SMALL, NORMAL = 9.0, 11.0, 12.0  # font sizes, in points
 EDGE = 0.12  # inches that stay free at the edge of a sheet
 _SHEET = 0.055  # inches between two sheets of a stack
-_INK = "#222222"
 
 
 def pale(color: str, share: float = 0.2) -> tuple[float, float, float]:
@@ -75,7 +74,7 @@ class Canvas:
         y: float,
         text: str,
         size: float = NORMAL,
-        color: str = _INK,
+        color: str = INK,
         ha: str = "center",
         va: str = "center",
         weight: str = "normal",
@@ -139,8 +138,8 @@ class Canvas:
         self.ax.plot([start[0], end[0]], [start[1], end[1]], color=color, linewidth=width, zorder=1)
 
     def unit(self, x: float, y: float, radius: float, color: str = BLUE, off: bool = False) -> None:
-        """Draw a unit of a layer as a circle; one that is off is white and dashed."""
-        face, line = ("white", "--") if off else (pale(color), "-")
+        """Draw a unit of a layer as a circle; one that is off is empty and dashed."""
+        face, line = (self.figure.get_facecolor(), "--") if off else (pale(color), "-")
         edge = GRAY if off else color
         self.ax.add_patch(
             Circle((x, y), radius, facecolor=face, edgecolor=edge, linestyle=line, linewidth=1.2, zorder=2)
@@ -189,7 +188,7 @@ class Canvas:
             left: edge of the grid.
             top: likewise.
             cell: side of a cell.
-            colors: (row, column) → color of that cell, drawn pale; the others are white.
+            colors: (row, column) → color of that cell, drawn pale; the others are empty.
             faint: cells whose text is gray, and whose color is paler.
             size: of the texts, in points.
         """
@@ -197,14 +196,14 @@ class Canvas:
             for column, text in enumerate(cells):
                 place = (row, column)
                 share = 0.12 if place in faint else 0.3
-                face = pale(colors[place], share) if place in colors else "white"
+                face = pale(colors[place], share) if place in colors else self.figure.get_facecolor()
                 corner = (left + column * cell, top - (row + 1) * cell)
                 self.ax.add_patch(
                     Rectangle(
                         corner, cell, cell, facecolor=face, edgecolor="#bbbbbb", linewidth=0.8, zorder=2
                     )
                 )
-                ink = GRAY if place in faint else _INK
+                ink = GRAY if place in faint else INK
                 self.label(corner[0] + cell / 2, corner[1] + cell / 2, text, size, ink)
 
     def frame(self, left: float, top: float, width: float, height: float, color: str = ORANGE) -> None:
