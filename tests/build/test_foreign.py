@@ -10,7 +10,7 @@ import pytest
 from bookbuild.run import exchange
 from bookbuild.run.cache import FILES, RECORD, sign
 from bookbuild.run.exchange import CacheError, merge
-from bookbuild.run.foreign import plain_html
+from bookbuild.run.foreign import plain_drawing, plain_html
 from bs4 import BeautifulSoup
 from rendered_book import PNG, RenderedBook
 
@@ -115,6 +115,44 @@ def test_html_that_could_act_is_none(text):
     assert plain_html(text) is None
 
 
+def in_a_drawing(inside: str) -> str:
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        f'<g id="figure"><path d="M 0 0 L 1 1" style="fill: #fefefe"/>{inside}</g></svg>'
+    )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<script>alert(1)</script>",
+        "<path d='M 0 0' onclick='alert(1)'/>",
+        "<a href='javascript:alert(1)'><path d='M 0 0'/></a>",
+        "<use xlink:href='https://example.org/evil.svg#a'/>",
+        "<image href='//example.org/x.png'/>",
+        "<image href='data:image/svg+xml;base64,AAAA'/>",
+        "<foreignObject><p xmlns='http://www.w3.org/1999/xhtml'>a</p></foreignObject>",
+        "<path d='M 0 0' style='fill: url(https://example.org/x)'/>",
+        "<style>@import 'https://example.org/x.css'</style>",
+        "<style>path { fill: URL( //example.org/x ) }</style>",
+        "<set attributeName='href' to='javascript:alert(1)'/>",
+        "<g",
+    ],
+)
+def test_a_drawing_that_could_act_or_ask_is_none(inside):
+    assert plain_drawing(in_a_drawing(inside)) is None
+
+
+def test_of_a_drawing_the_shapes_remain():
+    own = "<use xlink:href='#figure' style='fill: url(#figure)'/><image href='data:image/png;base64,AAAA'/>"
+    text = "<!DOCTYPE svg SYSTEM 'file:///etc/passwd'>" + in_a_drawing(own)
+    understood = plain_drawing(text)
+    assert understood is not None
+    assert "DOCTYPE" not in understood
+    assert plain_drawing(understood) == understood
+    assert understood.count("<path") == understood.count("<use") == understood.count("<image") == 1
+
+
 @pytest.mark.parametrize("text", ["<p>a < b</p>", "<p>&lt;script&gt;alert(1)", "a<script", "<p"])
 def test_no_bracket_of_plain_html_opens_what_was_not_seen(text):
     understood = plain_html(text)
@@ -125,7 +163,7 @@ def test_what_the_book_itself_puts_out_is_shown_as_it_was(tmp_path):
     shown = (
         {"text/markdown": TABLE, "text/plain": TABLE},
         {"text/html": PARAGRAPH, "text/plain": "MNIST"},
-        {"image/png": PNG, "text/plain": "<Figure>"},
+        {"image/png": PNG, "image/svg+xml": in_a_drawing(""), "text/plain": "<Figure>"},
     )
     theirs, ours = books(tmp_path, *shown)
     assert merge(theirs.book.cache_folder, ours.book)["added"] == 1

@@ -69,6 +69,19 @@ def test_settings_of_the_user_change_no_page(book, tmp_path):
     assert "<img" in page
 
 
+def test_figures_look_as_the_book_says(book):
+    """In its letters and colors; a change of these is drawn."""
+    assert book.build() == ["data", "plain"]
+    (drawing,) = (book.folder / "_build" / "html" / "_images").glob("*.svg")
+    assert "SourceSerifPro" in drawing.read_text()
+    assert "var(--stroke222222)" in drawing.read_text()
+    style = book.folder / "book" / "_ext" / "bookbuild" / "run" / "matplotlibrc"
+    style.write_text(f"{style.read_text()}axes.edgecolor: 333333\n")
+    assert book.build() == ["data", "plain"]
+    (drawing,) = (book.folder / "_build" / "html" / "_images").glob("*.svg")
+    assert "var(--stroke333333)" in drawing.read_text()
+
+
 def test_a_relative_data_folder_is_the_same_for_build_and_kernel(book):
     """A kernel runs elsewhere; it would take a stand-in where the build saw data."""
     raw = book.folder / "mine" / "MNIST" / "raw"

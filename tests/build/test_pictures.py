@@ -66,6 +66,38 @@ def test_a_picture_that_webp_would_make_larger_stays(book):
     assert file(book, image).exists()
 
 
+def drawing(shapes: str = "") -> str:
+    """Return what matplotlib would write: a drawing with a ground and shapes."""
+    ground = f'<path d="M 0 0 L {WIDTH} 0 L 0 {HEIGHT} z" style="fill: #fefefe"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">{ground}{shapes}</svg>'
+
+
+def show_drawing(book: RenderedBook, shapes: str = "") -> Tag:
+    """Build the book with a figure in two forms, and return its image."""
+    book.write_chapter("one", "Prose.")
+    forms = {"image/png": png(drawn(1)), "image/svg+xml": drawing(shapes), "text/plain": "<Figure>"}
+    book.compute("one", {}, shown=[forms])
+    book.write("index", "# First page\n\n:::{page-figure} one\n:::\n")
+    assert book.build() == ""
+    (image,) = images(book, "one")
+    return image
+
+
+def test_a_drawing_is_shown_in_the_place_and_size_of_the_pixels(book):
+    image = show_drawing(book)
+    assert "var(--fillfefefe)" in file(book, image).read_text()
+    assert [image["width"], image["height"]] == [str(WIDTH), str(HEIGHT)]
+    assert image.parent["class"] == ["drawn", "drawing"]
+    assert images(book, "index") == [image]
+
+
+def test_a_drawing_for_which_a_reader_would_wait_longer_is_shown_as_pixels(book):
+    noise = "".join(map(str, np.random.default_rng(0).integers(0, 10, 100_000)))
+    image = show_drawing(book, f'<path d="M 0 {noise}"/>')
+    assert file(book, image).suffix == ".webp"
+    assert image.parent["class"] == ["drawn"]
+
+
 def test_room_is_kept_and_the_first_comes_early_and_what_is_far_below_waits(book):
     first, second = images(book, "one")
     assert [first["width"], first["height"]] == [str(WIDTH), str(HEIGHT)]

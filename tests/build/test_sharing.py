@@ -1,10 +1,13 @@
 """What a page says of itself to search engines, and to whoever shares it."""
 
 import base64
+import io
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 from rendered_book import PNG, RenderedBook
 
 pytestmark = [pytest.mark.quick, pytest.mark.slow]
@@ -66,6 +69,21 @@ def test_a_card_shows_the_first_figure_at_an_address_that_is_there(published):
     assert head["og:image"].startswith(SITE)
     assert (published.folder / "_build" / "html" / head["og:image"].removeprefix(SITE)).exists()
     assert head["twitter:card"] == "summary_large_image"
+
+
+def test_a_drawing_is_shared_as_pixels(published):
+    """No service shows SVG."""
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
+    pixels = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(pixels, "PNG")
+    forms = {"image/png": base64.b64encode(pixels.getvalue()).decode(), "image/svg+xml": drawing}
+    published.write_chapter("one", "Prose.")
+    published.compute("one", {}, shown=[forms])
+    assert published.build() == ""
+    assert BeautifulSoup(published.page("one"), "html.parser").select(".drawing > img")
+    shared = head_of(published, "one")["og:image"]
+    assert Path(shared).suffix in {".png", ".webp"}
+    assert (published.folder / "_build" / "html" / shared.removeprefix(SITE)).exists()
 
 
 def test_a_page_without_a_figure_is_shared_with_the_book_s_card(published):

@@ -1,0 +1,53 @@
+"""The figures of all pages in a real browser: on the page's own ground, by the reader's own choice of colors."""
+
+import io
+
+import numpy as np
+import pytest
+from browsing import open_page
+from PIL import Image
+from playwright.sync_api import Locator, Page
+from topics import CHAPTERS
+
+DRAWING = "div.drawing > img"
+
+
+def ground(page: Page) -> list[int]:
+    """Return red, green and blue of what the page's text stands on."""
+    return page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
+
+
+def seen(figure: Locator) -> np.ndarray:
+    """Return what is on the screen: int, (H, W, 3)."""
+    figure.evaluate("image => image.decode()")
+    with Image.open(io.BytesIO(figure.screenshot())) as image:
+        return np.asarray(image.convert("RGB"), int)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_drawing_stands_on_the_ground_of_its_page_and_out_from_it(browser, address, path, scheme):
+    page, _ = open_page(browser, f"{address}/{path}", scheme=scheme)
+    figures = [figure for figure in page.locator(DRAWING).all() if figure.is_visible()]
+    assert figures
+    for figure in figures:
+        shown = seen(figure)
+        assert [shown[2, 2].tolist(), shown[-3, 2].tolist()] == [ground(page)] * 2
+        assert np.abs(shown - ground(page)).max() > 100
+    page.context.close()
+
+
+def test_a_drawing_follows_the_reader_and_not_the_system(browser, address):
+    page, _ = open_page(browser, f"{address}/{next(iter(CHAPTERS))}", scheme="light")
+    light, figure = ground(page), page.locator(DRAWING).first
+    assert seen(figure)[2, 2].tolist() == light
+    page.evaluate("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page.reload()
+    assert max(ground(page)) < min(light)
+    assert seen(figure)[2, 2].tolist() == ground(page)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert seen(figure)[2, 2].tolist() == light
+    page.context.close()
