@@ -1,4 +1,4 @@
-"""The figures of all pages in a real browser: on the page's own ground, by the reader's own choice of colors."""
+"""The figures of all pages in a browser: on the page's own ground, by the reader's own choice of colors."""
 
 import io
 
