@@ -1,6 +1,10 @@
 """Sources that misbehave: each fault is tried, survived, and counted; the counts end the test run."""
 
+import errno
+import fcntl
+import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -124,6 +128,21 @@ def test_certificates_that_cannot_be_had_are_no_full_disk(web, monkeypatch):
         data.fetch("mnist")
     monkeypatch.setitem(REGISTRY, "mnist", replace(entry, sources=("https://127.0.0.1:9/", *entry.sources)))
     assert not data.fetch("mnist").source.is_standin
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_drive_without_locks_holds_no_fetch_up(web, truth, monkeypatch, code):
+    """Nor does the lock's file, which the first one leaves; and a warning in a page would fail it."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            assert same(data.load("mnist"), truth["mnist"])
+            REGISTRY["mnist"].files[0].unlink()
 
 
 def test_a_damaged_file_is_named_and_set_aside_where_a_source_has_a_whole_one(web, truth, monkeypatch):

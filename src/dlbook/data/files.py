@@ -52,14 +52,26 @@ def locked(name: str, directory: Path) -> Iterator[None]:
 
     Where the folder cannot be written, there is nothing to fight over, and no lock.
     """
-    lock = FileLock(directory / f".{name}.lock")
-    with suppress(OSError, NotImplementedError):  # the latter, where there are no locks
+    lock = lock_of(directory / f".{name}.lock")
+    with suppress(OSError, NotImplementedError):  # the latter, from an older filelock without locks
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(poll_interval=0.05)
     try:
         yield
     finally:
         lock.release()
+
+
+def lock_of(path: Path) -> FileLock:
+    """Return a lock that its holder's death frees; to take it raises an OSError where there are no locks.
+
+    What filelock takes in the place of one is a file that a killed process leaves, for which all others
+    then wait; and its warning would fail a page.
+    """
+    try:
+        return FileLock(path, fallback_to_soft=False)
+    except TypeError:  # an older filelock does not know the option
+        return FileLock(path)
 
 
 def sha256_of(path: Path) -> str:

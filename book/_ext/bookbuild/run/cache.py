@@ -26,6 +26,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from bookbuild.book import BookError, Outputs
+from dlbook.data.files import lock_of
 from dlbook.record import Record
 
 LOGGER = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def lock(build: Path) -> FileLock:
     Some network drives have no locks: there it is not held, and the build says so.
     """
     build.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(build / ".build.lock")
+    guard = lock_of(build / ".build.lock")
     try:
         guard.acquire(timeout=0)
     except Timeout:
