@@ -114,9 +114,8 @@ class Entry(ABC):
 
     def remove(self) -> list[Path]:
         """Remove the files that `fetch` would bring again; return what stays of them, or beside them."""
-        for file in self.files:
-            if file.exists() and self.is_published(file):
-                file.unlink()
+        for file in [file for file in self.files if file.exists() and self.is_published(file)]:
+            file.unlink()
         if self.location.is_dir():
             return sorted(self.location.iterdir())
         return [file for file in self.files if file.exists()]

@@ -20,7 +20,7 @@ from dlbook.data.image_sets import ImageSet
 from dlbook.data.source import DataError
 
 if TYPE_CHECKING:
-    from dlbook.data.dataset import Content, Split
+    from dlbook.data.dataset import Content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,19 +120,14 @@ class Cached(ImageSet):
                 cache.write(self, complete)
         return complete
 
-    def is_published(self, file: Path) -> bool:
-        """Tell whether it was made from the original files."""
-        return _metadata(file).get("origin") == "original"
-
     def _identity(self) -> str:
-        if self.is_published(self.cache_files[0]):
+        if all(map(self.is_published, self.files)):
             return "original"
         return self.identity_of(self._content())  # whatever it says of itself
 
     def _content(self) -> str:
         """Return the checksum of the pixels and labels, as if it had been written down."""
-        facts = [file.stat() for file in self.files]
-        return _checksum(self.files, tuple((fact.st_mtime_ns, fact.st_size) for fact in facts))
+        return content_sha256(self.files)
 
     @staticmethod
     def identity_of(copy: str) -> str:
@@ -151,20 +146,32 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         return {}, 0
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def metadata(path: Path) -> dict[str, str]:
     """Return what a safetensors file says of itself; nothing, where it cannot be read."""
     said = _header(path)[0].get("__metadata__")
     return said if isinstance(said, dict) else {}
 
 
-@functools.lru_cache
-def _checksum(files: Sequence[Path], state: object) -> str:
-    """Return `dlbook.data.dataset.checksum` of the splits in the files, read without PyTorch.
+def content_sha256(files: Sequence[Path]) -> str:
+    """Return `dlbook.data.dataset.checksum` of the splits in files of a tensor cache, read without PyTorch.
 
-    Args:
-        files: of the tensor cache; what is wrong with a damaged one, its reader says.
-        state: of the files on the disk; while it is the same, they are not read again.
+    What is wrong with a damaged one, its reader says.
     """
+    return _content_sha256(files, state_of(files))
+
+
+def state_of(files: Sequence[Path]) -> object:
+    """Return what changes on the disk when the files do; while it is the same, they need no second look.
+
+    Raises:
+        OSError: one is missing.
+    """
+    facts = [file.stat() for file in files]
+    return tuple((fact.st_mtime_ns, fact.st_size) for fact in facts)
+
+
+@functools.lru_cache
+def _content_sha256(files: Sequence[Path], state: object) -> str:
     digest = hashlib.sha256()
     for path in files:
         header, begin = _header(path)
@@ -176,56 +183,3 @@ def _checksum(files: Sequence[Path], state: object) -> str:
                     digest.update(part)
                     start += len(part)
     return digest.hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class CachedArchives(Cached):
-    """Images that are read from their archives once; a kind says how."""
-
-    @abstractmethod
-    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
-        """Return the training and the test split that the archives hold, whose checksums are right.
-
-        Raises:
-            DataError: they are not what they should be.
-        """
-
-    def make(self) -> "Content":
-        """Fetch the archives, and write the cache; errors are as `ImageSet.make` says."""
-        from dlbook.data import cache, fetching
-        from dlbook.data.dataset import Content
-
-        train, test = self.parse(fetching.fetch(self.archives, self.sources, self.downloads))
-        checksums = str(self._made_from("original"))
-        content = Content(train, test, "the original files", checksums, "original").completed()
-        cache.write(self, content)
-        return content
-
-    def _made_from(self, origin: str) -> str | None:
-        if origin != "original":
-            return None
-        checksums = "".join(archive.sha256 for archive in self.archives)
-        return hashlib.sha256(checksums.encode()).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class IdxArchives(CachedArchives):
-    """Four packed idx files, as Fashion-MNIST's."""
-
-    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
-        """Read the four idx files."""
-        from dlbook.data import idx
-
-        sizes = (archive.largest for archive in self.archives)
-        return idx.splits(list(map(archives.read_gzip, packed, sizes)), self.classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PickledBatches(CachedArchives):
-    """One archive of pickled batches, as CIFAR-10's."""
-
-    def parse(self, packed: list[Path]) -> tuple["Split", "Split"]:
-        """Read the batches."""
-        from dlbook.data import cifar
-
-        return cifar.read(packed[0], self.archives[0].largest, self.classes)

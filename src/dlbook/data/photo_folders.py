@@ -9,13 +9,13 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dlbook.data import archives
 from dlbook.data.files import draft, is_visible, sha256_of, sha256_of_all, visible_files
-from dlbook.data.kinds import Cached
+from dlbook.data.kinds import Cached, metadata
 from dlbook.data.source import DataError
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ class PhotoFolders(Cached):
         """Return a checksum of the photographs' names and contents; None where a class has no folder."""
         found = self._photographs()
         return None if found is None else _checksum(found)
+
+    def is_published(self, file: Path) -> bool:
+        """Tell whether it says that it was made from just what was unpacked from the official archive."""
+        return self._origin(metadata(file).get("source_sha256", "")) == "original"
+
+    def read(self) -> "Content":
+        """Return what the cache holds; whose photographs it was made from, they say, and not the cache."""
+        content = super().read()
+        return replace(content, origin=self._origin(content.source_sha256))
 
     def verify(self) -> None:
         """Check the cache, where there is one, and that it was made from the photographs beside it."""
@@ -101,7 +110,7 @@ class PhotoFolders(Cached):
             for path, sha256 in self._brought().items()
             if path.rpartition("/")[0] in self.classes and is_visible(path.rpartition("/")[2])
         }
-        return "original" if listing == _checksum(brought) else "copy"
+        return "original" if brought and listing == _checksum(brought) else "copy"
 
     def _photographs(self) -> dict[str, str] | None:
         """Return path → SHA-256 of each photograph; None where a class has no folder."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from dlbook.data.checkpoints import Checkpoint
 from dlbook.data.entries import Archive, Entry
-from dlbook.data.kinds import IdxArchives, IdxFiles, PickledBatches
+from dlbook.data.kinds import IdxFiles
+from dlbook.data.packed import IdxArchives, PickledBatches
 from dlbook.data.photo_folders import PhotoFolders
 from dlbook.data.standin_kinds import Digits, Pieces
 

@@ -1,0 +1,132 @@
+"""What is called the original is what was published: its content says so, and not what it says of itself."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from small_web import Server, entries, same
+
+from dlbook import data
+from dlbook.data import cache
+from dlbook.data.__main__ import main
+from dlbook.data.dataset import Content, Split, checksum
+from dlbook.data.image_sets import ImageSet
+from dlbook.data.registry import REGISTRY
+
+PACKED = ("fashion_mnist", "cifar10")
+
+
+@pytest.fixture(autouse=True)
+def web(server, tmp_path, monkeypatch) -> Server:
+    """The server as the only source, and an empty data directory."""
+    for name, entry in entries(server).items():
+        monkeypatch.setitem(REGISTRY, name, entry)
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
+    return server
+
+
+def cut_off(name: str, monkeypatch) -> None:
+    """Take the network away."""
+    monkeypatch.setitem(REGISTRY, name, replace(REGISTRY[name], sources=()))
+
+
+def negated(split: Split) -> Split:
+    return Split(255 - split.images, split.labels, split.classes)
+
+
+def relabeled(split: Split) -> Split:
+    return Split(split.images, split.labels.flip(0), split.classes)
+
+
+def forge(entry: ImageSet, change) -> None:
+    """Change the training images in the cache, which says what it said, with right checksums."""
+    content = cache.read(entry)
+    train, test = change(content.train), content.test
+    cache.write(entry, replace(content, train=train, sha256=checksum(train, test)))
+
+
+@pytest.mark.parametrize("change", [negated, relabeled])
+@pytest.mark.parametrize("name", PACKED)
+def test_other_images_under_the_original_s_name_are_a_copy(name, change, monkeypatch, capsys):
+    data.load(name)
+    assert REGISTRY[name].state() == "original"
+    forge(REGISTRY[name], change)
+    cut_off(name, monkeypatch)
+    assert REGISTRY[name].state().startswith("copy ")
+    assert "not the official files" in data.load(name).source.description
+    assert main(["verify", name]) == 1
+    assert f"{REGISTRY[name].files[0]} says that it is made of the original files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_cache_that_somebody_wrote_is_a_copy_whatever_it_says(name, truth, monkeypatch, capsys):
+    """Without the archives, not even the right images prove what they are; a fetch brings the proof."""
+    entry, right = REGISTRY[name], truth[name]
+    source_sha256 = str(entry._made_from("original"))
+    cache.write(entry, Content(right.train, right.test, "the original files", source_sha256, "original"))
+    assert entry.state().startswith("copy ")
+    loaded = data.load(name)
+    assert same(loaded, right)
+    assert "not the official files" in loaded.source.description
+    assert main(["verify", name]) == 1
+    assert f"python -m dlbook.data fetch {name}" in capsys.readouterr().err
+    assert main(["fetch", name]) == 0
+    assert entry.state() == "original"
+    assert data.load(name).source == right.source
+    assert main(["verify", name]) == 0
+    cut_off(name, monkeypatch)
+    shutil.rmtree(entry.location)
+    cache.write(entry, Content(right.train, right.test, "the original files", source_sha256, "original"))
+    assert main(["fetch", name]) == 1
+    assert "cannot be had" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_damaged_archive_proves_nothing_and_is_fetched_again(name, capsys):
+    main(["fetch", name])
+    (victim, *_) = (REGISTRY[name].location / archive.name for archive in REGISTRY[name].archives)
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
+    assert REGISTRY[name].state().startswith("copy ")
+    assert main(["verify", name]) == 1
+    assert f"{victim} is damaged" in capsys.readouterr().err
+    assert main(["fetch", name]) == 0
+    assert REGISTRY[name].state() == "original"
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_damaged_cache_is_made_anew_from_its_archives_without_a_network(name, web, monkeypatch):
+    whole = data.load(name)
+    cut_off(name, monkeypatch)
+    victim = REGISTRY[name].files[0]
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
+    assert data.load(name).source == whole.source
+
+
+def test_a_copy_that_claims_nothing_needs_no_archive(truth, tmp_path):
+    """It is known by its checksum, and nothing is unpacked for it."""
+    right = truth["cifar10"]
+    cache.write(REGISTRY["cifar10"], Content(right.train, right.test, "made here", "", "copy"))
+    (tmp_path / "data" / "cifar10" / REGISTRY["cifar10"].archives[0].name).write_bytes(b"not looked at")
+    assert REGISTRY["cifar10"].state() == REGISTRY["cifar10"].identity_of(checksum(right.train, right.test))
+    assert main(["verify", "cifar10"]) == 0
+
+
+@pytest.mark.parametrize("with_folders", [True, False])
+def test_photographs_say_where_they_are_from_and_their_cache_does_not(with_folders):
+    data.load("flower_photos")
+    folder = REGISTRY["flower_photos"].location
+    (folder / ".unpacked").unlink()
+    for name in REGISTRY["flower_photos"].classes:
+        if not with_folders:
+            shutil.rmtree(folder / name)
+    assert said_of(folder / "train.safetensors")["origin"] == "original"
+    assert REGISTRY["flower_photos"].state().startswith("copy ")
+    assert "not the official files" in data.load("flower_photos").source.description
+
+
+def said_of(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata()
