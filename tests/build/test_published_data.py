@@ -117,6 +117,15 @@ def test_weights_that_cannot_be_had_stop_publishing_unless_that_was_decided(
     assert run(decided, monkeypatch) == ([], [] if kept else ["one"])
 
 
+def test_a_misspelled_word_publishes_no_stand_in(written, present, monkeypatch):
+    """Outputs on a stand-in are there, and executing nothing would tell nobody."""
+    present([])
+    written.compute("one", {})
+    monkeypatch.setenv("DLBOOK_STANDINS", "nevr")
+    with pytest.raises(BookError, match="DLBOOK_STANDINS is 'never' or not set; 'nevr' means nothing"):
+        run(written.book, monkeypatch)
+
+
 def test_the_decision_wants_the_weights_still_where_outputs_with_them_are_there(
     written, present, monkeypatch
 ):

@@ -160,7 +160,14 @@ def test_a_damaged_file_is_named_and_set_aside_where_a_source_has_a_whole_one(we
 def test_a_word_that_means_nothing_permits_no_standin(web, monkeypatch):
     monkeypatch.setitem(REGISTRY, "mnist", replace(REGISTRY["mnist"], sources=()))
     monkeypatch.setenv("DLBOOK_STANDINS", "nevr")
-    with pytest.raises(DataError, match="'nevr' means nothing"):
+    with pytest.raises(DataError, match="is 'never' or not set; 'nevr' means nothing"):
+        data.load("mnist")
+
+
+def test_a_word_that_means_nothing_is_told_where_the_data_are_there_too(web, monkeypatch):
+    data.load("mnist")
+    monkeypatch.setenv("DLBOOK_STANDINS", "nevr")
+    with pytest.raises(DataError, match="is 'never' or not set; 'nevr' means nothing"):
         data.load("mnist")
 
 

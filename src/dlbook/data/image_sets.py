@@ -82,10 +82,11 @@ class ImageSet(Entry):
 
     def load(self) -> "Dataset":
         """Return the data set, or its stand-in where no source delivers it; see `dlbook.data.load`."""
+        may_stand_in = stand_ins_are_permitted()  # a misspelled word is told wherever the data are
         try:
             return self._dataset(self._have())
         except NoSource as unreachable:
-            if not _may_stand_in():
+            if not may_stand_in:
                 raise DataError(
                     f"{self.title} is not in {self.directory} and no source delivered it "
                     f"({unreachable}). Stand-ins are forbidden here (DLBOOK_STANDINS=never): connect this "
@@ -158,7 +159,7 @@ class ImageSet(Entry):
         return f"A copy found on this machine, not the official files: {content.source}."
 
 
-def _may_stand_in() -> bool:
+def stand_ins_are_permitted() -> bool:
     """Tell whether stand-ins are permitted: a word that is misspelled must not publish them.
 
     Raises:

@@ -24,7 +24,7 @@ from bookbuild.book import Book, BookError, Page, chosen_pages, read_source
 from bookbuild.promises import broken
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
-from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind
+from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind, small_data_suffice
 from bookbuild.run.workers import threads, worker_count
 from dlbook.data.registry import REGISTRY
 
@@ -110,7 +110,7 @@ class Executor:
 
     def _lacking(self, docnames: Iterable[str]) -> list[Failure]:
         """Return the pages that would be published without something they load, and why not by decision."""
-        if not stand_ins_are_forbidden():
+        if small_data_suffice():
             return []
         without = self.book.settings.published_without
         return [
@@ -243,11 +243,6 @@ class Executor:
             if expected and device != expected:
                 said = f"{page.docname} was computed on {device}; this build expects {expected}"
                 yield Failure(page.docname, "the device", said)
-
-
-def stand_ins_are_forbidden() -> bool:
-    """Tell whether this build is to be published: whether no small data may take the place of the real."""
-    return os.environ.get("DLBOOK_STANDINS", "").strip().lower() == "never"
 
 
 def answers(address: str) -> bool:
