@@ -26,6 +26,12 @@ from dlbook import pages
 from dlbook.record import Record
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
+# What ended a kernel, and what to do: such a signal leaves no traceback.
+REMEDIES = {
+    "SIGBUS": "a file that the page had mapped into memory was cut off meanwhile, or the disk is full; "
+    f"`{sys.executable} -m dlbook.data verify` names damaged data",
+    "SIGKILL": "if nobody ended it, memory was too short: close programs, or set DLBOOK_WORKERS=1",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Failure:
 
 
 class _Client(NotebookClient):
-    """Tells how much a page puts out while it does.
+    """Tells how much a page puts out while it does, and what its kernel died of.
 
     Args:
         note: is called with the size of each output, in characters.
@@ -66,6 +72,20 @@ class _Client(NotebookClient):
         """Keep an output as nbclient does, and tell its size."""
         self._note(acceptance.output_size(msg["content"]))
         return super().output(outs, msg, display_id, cell_index)
+
+    async def async_execute_cell(self, *cell: Any, **options: Any) -> nbformat.NotebookNode:
+        """Execute a cell as nbclient does."""
+        try:
+            return await super().async_execute_cell(*cell, **options)
+        except DeadKernelError as error:
+            raise DeadKernelError(f"{error}{await self._cause()}") from error
+
+    async def _cause(self) -> str:
+        code = await self.km.provisioner.poll() if self.km and self.km.provisioner else None
+        if code is None or code >= 0:
+            return ""
+        ended_by = signal.Signals(-code).name
+        return f" of {ended_by}" + (f": {REMEDIES[ended_by]}" if ended_by in REMEDIES else "")
 
 
 class PageRun:
