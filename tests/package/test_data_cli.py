@@ -222,12 +222,18 @@ def test_weights_lie_where_torchvision_looks_for_them(web, tmp_path):
     assert loaded["features.0.weight"].tolist() == [1, 1]
 
 
-def test_weights_that_only_bear_the_name_are_not_loaded(web):
+def test_weights_that_only_bear_the_name_are_not_loaded_but_set_aside(web, monkeypatch):
     path = data.fetch_checkpoint("vgg16")
-    path.write_bytes(weights_file({"features.0.weight": torch.zeros(2)}))
+    right, other = path.read_bytes(), weights_file({"features.0.weight": torch.zeros(2)})
+    path.write_bytes(other)
     assert REGISTRY["vgg16"].state().startswith("copy ")
-    with pytest.raises(DataError, match="is damaged: its SHA-256"):
-        data.fetch_checkpoint("vgg16")
+    with monkeypatch.context() as patch:
+        patch.setitem(REGISTRY, "vgg16", replace(REGISTRY["vgg16"], sources=()))
+        with pytest.raises(DataError, match=r"is damaged: its SHA-256.*cannot be fetched now"):
+            data.fetch_checkpoint("vgg16")
+    assert path.read_bytes() == other
+    assert data.fetch_checkpoint("vgg16").read_bytes() == right
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == other
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "fashion_mnist", "vgg16"])

@@ -34,18 +34,18 @@ class Checkpoint(Entry):
         return self.files[0]
 
     def fetch(self) -> Path:
-        """Return the file, fetched where it was not there yet, and verified.
+        """Return the file, fetched where it was not there yet or is damaged, and verified.
 
         Raises:
             DataError: no source delivered, the folder cannot take it, or what lies there is something else.
         """
-        from dlbook.data import fetching
-
         try:
             with locked(self.name, self.directory):
-                if not self.is_present():
-                    fetching.fetch(self.archives, self.sources, self.directory)
+                if not self.is_present() or not self.is_published(self.location):
+                    self._replace()
         except NoSource as unreachable:
+            if self.is_present():
+                self._require_whole(unreachable)
             raise DataError(
                 f"{self.title} is not in {self.directory}, and no source delivered it ({unreachable})"
             ) from unreachable
@@ -53,9 +53,30 @@ class Checkpoint(Entry):
             raise DataError(
                 f"{self.directory} cannot take {self.name}: {error}; free it, or set TORCH_HOME"
             ) from error
-        if not self.is_published(self.location):
-            self.verify()
         return self.location
+
+    def _replace(self) -> None:
+        """Fetch the file; one of its name that is something else, another program's perhaps, is set aside.
+
+        Where no source delivers, it is put back.
+        """
+        from dlbook.data import fetching
+
+        aside = self.location.with_name(f"{self.location.name}.damaged")
+        found = self.is_present()
+        if found:
+            self.location.replace(aside)
+        try:
+            fetching.fetch(self.archives, self.sources, self.directory)
+        finally:
+            if found and not self.is_present():
+                aside.replace(self.location)
+
+    def _require_whole(self, unreachable: NoSource) -> None:
+        try:
+            self.verify()
+        except DataError as error:
+            raise DataError(f"{error} It cannot be fetched now: {unreachable}") from unreachable
 
     def bring(self) -> str:
         """Fetch the file where it is not there, and check it."""
