@@ -216,10 +216,32 @@ def test_cell_options_magics_and_what_does_not_parse_are_no_code():
 
 @pytest.mark.parametrize(
     "code",
-    ["%time import a", "%%time\nimport a", "files = %who\nimport a", "files = !ls\nimport a", "x?\nimport a"],
+    [
+        "%time import a",
+        "%%time\nimport a",
+        "%timeit -n1 -r 2 import a",
+        "%%timeit -n 3 import b\nimport a",
+        "%%capture said --no-stderr\nimport a",
+        "%%time\n%timeit -o import a",
+        "files = %who\nimport a",
+        "files = !ls\nimport a",
+        "x?\nimport a",
+    ],
 )
 def test_what_ipython_s_commands_are_given_is_code(code):
-    assert "a" in {name for tree in syntax_trees([code]) for name in imported_names(tree)}
+    trees = syntax_trees([code])
+    assert "a" in {name for tree in trees for name in imported_names(tree)}
+    if "!" not in code:
+        require_readable(trees)
+
+
+def test_a_command_that_cannot_be_read_is_named_as_the_cell_has_it():
+    with pytest.raises(DependencyError, match="on what %%script bash --bg does: say it in Python"):
+        require_readable(syntax_trees(["%%script bash --bg\npython other.py"]))
+
+
+def test_data_that_a_timed_cell_loads_are_in_the_key():
+    assert loaded_data_sets(syntax_trees(["%timeit -n1 data.load('mnist')"])) == {"mnist"}
 
 
 @pytest.mark.parametrize(
@@ -230,6 +252,15 @@ def test_what_ipython_s_commands_are_given_is_code(code):
         "!python -m dlbook.data",
         "x = !ls",
         "%run other.py",
+        "%time %run other.py",
+        "%%bash\npython other.py",
+        "%%time\n%%script bash\npython other.py",
+        "%pip install other",
+        "%load_ext other",
+        "%%writefile other.py\nimport a",
+        "%timeit -x-y import a",
+        "get_ipython().run_line_magic(name, 'other.py')",
+        "get_ipython().magic('run other.py')",
     ],
 )
 def test_a_page_that_runs_what_it_does_not_name_stops_before_anything_runs(tmp_path, code):

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 # Functions that import the module whose name they are given.
 IMPORTING = ("import_module", "__import__")
 # What IPython makes of ``!ls``, and functions that run a file: what these read, no text says.
-SHELL = ("system", "getoutput", "run_path", "run_module", "exec_module")
+SHELL = ("system", "getoutput", "run_path", "run_module", "exec_module", "run_cell", "magic")
+# What IPython makes of ``%time`` and ``%%time``.
+COMMANDS = ("run_line_magic", "run_cell_magic")
+# Its commands that run what they are given as the page's own code, and those that run and change nothing.
+RUNNING, IDLE = {"capture", "time", "timeit"}, {"matplotlib", "pinfo", "pinfo2", "who", "whos"}
+# Of %timeit: -n 10 -r3
+OPTIONS = re.compile(r"\A\s*(?:-[a-z]\s*\d*(?:\s+|$))*")
 
 
 class DependencyError(Exception):
@@ -31,12 +38,25 @@ def _trees(code: str) -> Iterator[ast.Module]:
         with suppress(SyntaxError):
             tree = ast.parse(TransformerManager().transform_cell(code))
             yield tree
-            for call in _calls([tree]):
-                if _called(call) in ("run_line_magic", "run_cell_magic"):  # such as %time and %%time
-                    for given in call.args[1:]:
-                        yield from _trees(str(getattr(given, "value", "")))
+            for given in (given for call in _calls([tree]) for given in _given(call)):
+                yield from _trees(given)
     else:
         yield tree
+
+
+def _given(call: ast.Call) -> list[str]:
+    """Return the code that one of IPython's commands is given; none where the call is no such command."""
+    if _called(call) not in COMMANDS or _command(call) not in RUNNING:
+        return []
+    texts = [str(getattr(part, "value", "")) for part in call.args[1:]]
+    if _command(call) == "capture":  # whose line says where to
+        texts = texts[1:]
+    return [code for text in texts if (code := OPTIONS.sub("", text))]
+
+
+def _command(call: ast.Call) -> str:
+    """Return the name of IPython's command; an empty text where it is not written out."""
+    return str(call.args[0].value) if call.args and isinstance(call.args[0], ast.Constant) else ""
 
 
 def require_readable(trees: Iterable[ast.Module]) -> None:
@@ -48,8 +68,23 @@ def require_readable(trees: Iterable[ast.Module]) -> None:
             raise DependencyError(
                 f"write out the module in {ast.unparse(call)}: what a page needs is read off"
             )
-        if name in SHELL or (name == "run_line_magic" and given == "run"):
+        if name in SHELL:
             raise DependencyError(f"a page cannot depend on what {ast.unparse(call)} does: import it instead")
+        if name in COMMANDS and not _is_readable(call):
+            said = f"a page cannot depend on what {_written(call)} does"
+            raise DependencyError(f"{said}: say it in Python, and import what it needs")
+
+
+def _is_readable(call: ast.Call) -> bool:
+    """Tell whether a command of IPython's runs nothing, or code that can be read."""
+    return _command(call) in RUNNING | IDLE and all(any(_trees(code)) for code in _given(call))
+
+
+def _written(call: ast.Call) -> str:
+    """Return the first line of a command as a cell has it."""
+    sign = "%%" if _called(call) == "run_cell_magic" else "%"
+    words = [str(part.value) for part in call.args[:2] if isinstance(part, ast.Constant)]
+    return f"{sign}{' '.join(words)}".rstrip() if words else ast.unparse(call)
 
 
 def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
