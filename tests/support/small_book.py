@@ -21,13 +21,17 @@ kernelspec:
   display_name: Python 3
 ---
 """
-# A build's key may say that there is a GPU; what computes here is the CPU.
 CELL = """
 ```{code-cell}
 %s
-__import__("os").environ["DLBOOK_DEVICE"] = "cpu"
 open(__import__("os").environ["EXECUTED_LOG"], "a").write(%r)
 ```
+"""
+# A build may be told that there is a GPU, and so is its kernel; what computes here is the CPU.
+IMITATED = """
+choose_device = lambda requested=None: Runtime(torch.device(requested or "cpu"), "it is imitated")
+device_name = lambda device: "an imitated device"
+peak_gpu_memory = lambda: 0
 """
 # Says in the log that it has begun, and goes on for longer than any test waits.
 ENDLESS = """import os, time
@@ -58,6 +62,8 @@ class Book:
         (folder / "book" / "index.md").write_text("# Index\n")
         self.write("data", "from dlbook import data\nprint(data.load('mnist'))")
         self.write("plain", "import torch\nfrom dlbook import initial\nprint('plain')")
+        with (folder / "src" / "dlbook" / "runtime.py").open("a") as runtime:
+            runtime.write(IMITATED)
         # A small module of the test's own, so that one change has one meaning.
         (folder / "src" / "dlbook" / "initial.py").write_text("from dlbook.scale import UNIT\n")
         (folder / "src" / "dlbook" / "scale.py").write_text('"""A docstring."""\n\nUNIT = 1  # one\n')

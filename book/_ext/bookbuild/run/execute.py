@@ -20,8 +20,9 @@ from typing import TypeVar
 from sphinx.util import logging
 
 from bookbuild import opencv
-from bookbuild.book import Book, BookError, Page, chosen_pages, read_source
+from bookbuild.book import Book, BookError, chosen_pages, read_source
 from bookbuild.promises import broken
+from bookbuild.run import agreement
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
 from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind, small_data_suffice
@@ -39,9 +40,13 @@ class Executor:
     Args:
         book: whose pages.
         cache: to fill.
+
+    Raises:
+        BookError: another checkout's package would run.
     """
 
     def __init__(self, book: Book, cache: ExecutionCache) -> None:
+        agreement.require_own_package(book)
         self.book, self.cache = book, cache
         self.keys = Keys(book)
         self.failures: list[Failure] = []
@@ -191,7 +196,7 @@ class Executor:
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
         """Keep what a page left behind, unless it failed or the world changed under it."""
         docname = run.page.docname
-        failure = failure or self._changed_meanwhile(run.page) or self._other_data(run)
+        failure = failure or self._misfit(run)
         if failure:
             self.failures.append(failure)
             LOGGER.info("%s failed after %.1f s", docname, run.seconds)
@@ -203,27 +208,14 @@ class Executor:
             run.page.outputs = replace(run.page.outputs, is_new=True)
         LOGGER.info("%s executed in %.1f s", docname, run.seconds)
 
-    def _changed_meanwhile(self, page: Page) -> Failure | None:
+    def _misfit(self, run: PageRun) -> Failure | None:
         """What runs must be what was keyed: else a later code's numbers would stay under this code's key."""
-        keys, docname = Keys(self.book), page.docname
-        keys.chosen = {name: known for name, known in self.keys.chosen.items() if name != docname}
-        try:
-            if keys.fingerprint(docname) == self.keys.fingerprint(docname):
-                return None
-        except (OSError, SyntaxError, UnicodeDecodeError):  # somebody is at work on a file
-            pass
-        return Failure(page.docname, "the run", "its code or data changed while it ran: build again")
-
-    def _other_data(self, run: PageRun) -> Failure | None:
-        """What the kernel loaded must be what the build saw, else a stand-in's numbers pass for real ones."""
-        seen = run.page.fingerprint["data"]
-        for source in run.record.provenance.data:
-            if source.is_standin != (seen.get(source.name) == "stand-in"):
-                said = (
-                    f"it loaded {source.name} as: {source.description} The build saw: {seen.get(source.name)}"
-                )
-                return Failure(run.page.docname, "the run", said)
-        return None
+        page = run.page
+        if agreement.has_changed(self.book, self.keys, page.docname):
+            said: str | None = "its code or data changed while it ran: build again"
+        else:
+            said = agreement.disagreement(page.fingerprint, run.used, run.record.provenance)
+        return Failure(page.docname, "the run", said) if said else None
 
     def _objections(self) -> Iterator[Failure]:
         """Yield what keeps executed pages from being shown."""

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from bookbuild import memory
 from bookbuild.book import Page
-from bookbuild.run import acceptance, isolation
+from bookbuild.run import acceptance, agreement, isolation
 from bookbuild.run.cache import FILES, RECORD
 from dlbook import pages
 from dlbook.record import Record
@@ -109,6 +109,7 @@ class PageRun:
         self.artifacts, self._settings, self._working_folder = (
             folder / part for part in ("artifacts", "settings", "run")
         )
+        self._used = folder / "used.json"
         self.seconds = 0.0
         self._memory: memory.Watch | None = None
         self._started: list[int] = []
@@ -146,6 +147,7 @@ class PageRun:
             environment.setdefault("OMP_NUM_THREADS", str(threads))
         # What the build asks of the kernel behind the last cell.
         ask = f"from dlbook import results\nresults.write({str(self.artifacts / RECORD)!r})"
+        ask += agreement.question(self.page, self._used)
         self.notebook.cells.append(nbformat.v4.new_code_cell(ask))
         try:
             with self._progress() as self._bar:
@@ -168,6 +170,11 @@ class PageRun:
         """What the page left behind beside its outputs, once it is executed."""
         said = (self.artifacts / RECORD).read_text(encoding="utf-8")
         return Record.from_json(said).took(self.seconds, self._memory.peak if self._memory else 0)
+
+    @cached_property
+    def used(self) -> agreement.Used:
+        """What its kernel really used, once it is executed."""
+        return agreement.Used.read(self._used)
 
     def kill(self) -> None:
         """End the kernel and what it started at once; `execute` then returns in its own thread."""
