@@ -24,8 +24,8 @@ TEST = """\"\"\"A small test.\"\"\"
 from pathlib import Path
 
 
-def test_the_site_is_there():
-    assert Path("_build/html/cnn/one.html").exists()
+def test_the_site_is_sound():
+    assert "faulty" not in Path("_build/html/cnn/two.html").read_text()
 """
 
 
@@ -90,8 +90,8 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
     run, executed = maintainer.run("publish")
     assert set(run.outcomes.values()) == {"success"}, run.said
     assert executed == ["one", "two"]
-    data = "actions/cache ~/.cache/dlbook ~/.cache/torch/hub/checkpoints"
-    assert run.left_out == {"actions/setup-python", data, "actions/deploy-pages"}
+    kept = {"actions/cache ~/.cache/dlbook", "actions/cache ~/.cache/torch/hub/checkpoints"}
+    assert run.left_out == {"actions/setup-python", "actions/deploy-pages"} | kept
     site = maintainer.github.artifacts["github-pages"]
     for name in ("index.html", "cnn/one.html", "results.json", "execution-cache.tar.gz", "_static"):
         assert (site / name).exists(), name
@@ -160,6 +160,12 @@ def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before
+
+    # Where a test fails, a reviewer can look at the page all the same.
+    maintainer.push(two="faulty")
+    run, _ = maintainer.run("pull-request")
+    assert run.failed == ["Test"], run.said
+    assert "faulty" in (maintainer.github.artifacts["site"] / "cnn" / "two.html").read_text()
 
 
 def test_the_weekly_build_reports_when_it_fails_and_only_then(maintainer):
