@@ -18,14 +18,16 @@ endif
 # The shell says where this is: in make, a dollar in a folder's name would begin a variable.
 BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" \
         --path-output . --warningiserror --nitpick --keep-going
-# The build's own command line; nothing of the user's PYTHONPATH goes before it.
-BOOKBUILD = PYTHONPATH="$$PWD/book/_ext" $(BIN)/python -m bookbuild
+# The build's own command line.
+BOOKBUILD = PYTHONPATH="$$PWD/book/_ext:$$PWD/src" $(BIN)/python -m bookbuild
 
 # What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2 PDF=1` hands to the build.
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
 export DLBOOK_PDF := $(or $(PDF),$(DLBOOK_PDF))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# This checkout's package, whosever environment it is, and nothing of the user's own.
+export PYTHONPATH := $(CURDIR)/src
 
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bookbuild.book import Book as BookFolders
-from bookbuild.book import BookError
 from bookbuild.run import agreement
 from conftest import ROOT
 from rendered_book import MNIST, PROVENANCE
@@ -82,16 +80,3 @@ def test_what_another_package_computed_is_not_kept(tmp_path):
     book.write("plain", code)
     assert book.build() == ["plain"]
     assert "the unit is 1" in book.page("plain")
-
-
-@pytest.mark.quick
-def test_a_package_of_another_checkout_stops_the_build(tmp_path, monkeypatch):
-    """As in an environment that is lent, where a build is started by Jupyter Book's own command."""
-    root = tmp_path / "borrower"
-    book = BookFolders(root, root / "book", root / "_build", root / "_toc.yml")
-    agreement.require_own_package(book)  # has no package of its own
-    (root / "src" / "dlbook").mkdir(parents=True)
-    with pytest.raises(BookError, match=f"not from this checkout: .*PYTHONPATH={root}/src"):
-        agreement.require_own_package(book)
-    monkeypatch.setattr(agreement, "package_folder", lambda: root / "src" / "dlbook")
-    agreement.require_own_package(book)

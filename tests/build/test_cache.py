@@ -81,6 +81,18 @@ def book(tmp_path) -> Book:
     return book
 
 
+@pytest.mark.parametrize("name", ["per%20cent", "per%cent", "what?"])
+def test_a_folder_s_name_is_only_a_name(tmp_path, name):
+    """jupyter-cache makes an address of it."""
+    book = book_in(tmp_path / name)
+    theirs = book_in(tmp_path / "theirs" / name)
+    filled(book, "one")
+    filled(theirs, "two")
+    assert exchange.merge(theirs.cache_folder, book)["added"] == 1
+    assert entries(book).keys() == {"one", "two"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "theirs"])
+
+
 def test_a_database_that_is_held_is_waited_for_and_then_named_and_the_cache_stays(book, monkeypatch):
     monkeypatch.setattr(cache, "PATIENCE", 0.2)
     before = entries(book)

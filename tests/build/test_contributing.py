@@ -123,7 +123,8 @@ def test_a_folder_s_name_is_only_a_name(checkout):
     for program in ("python", "jupyter-book"):
         script(checkout / ".venv" / "bin" / program, say)
     assert f"--toc {checkout}/_toc.yml" in "\n".join(made(checkout, "book"))
-    assert f"python {checkout}/book/_ext -m bookbuild execute" in "\n".join(made(checkout, "execute"))
+    own = f"{checkout}/book/_ext:{checkout}/src"
+    assert f"python {own} -m bookbuild execute" in "\n".join(made(checkout, "execute"))
 
 
 def test_the_fast_tests_need_no_build(programs):

@@ -174,7 +174,6 @@ class Machine:
             "GITHUB_REPOSITORY": "someone/book",
             "GITHUB_RUN_ID": str(self.github.runs),
             "GITHUB_STEP_SUMMARY": str(self.github.folder / "summary.md"),
-            "PYTHONPATH": str(self.checkout / "src"),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",
             **self.github.variables,

@@ -7,6 +7,7 @@ damaged is set aside and not deleted, as hours may have gone into it; the pages 
 import errno
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator
@@ -20,10 +21,10 @@ from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
-from jupyter_cache.cache.main import NbArtifacts
+from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 from sphinx.util import logging
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import Dialect, Engine
 
 from bookbuild.book import BookError, Outputs
 from dlbook.data.files import lock_of
@@ -59,6 +60,23 @@ def is_whole(entry: Path) -> bool:
     signature = entry / CHECKSUM
     parts = (entry / NOTEBOOK, entry / "artifacts" / RECORD, signature)
     return all(part.exists() for part in parts) and signature.read_bytes() == checksum(entry).encode()
+
+
+# A list's path as SQLAlchemy reads it off the address that jupyter-cache hands it → the path.
+_paths: dict[str, str] = {}
+
+
+def opened(folder: Path) -> JupyterCacheBase:
+    """Return jupyter-cache's view of a folder, of any name: in an address, % and ? would be no letters."""
+    path = os.path.abspath(folder / "global.db")
+    _paths[os.path.abspath(make_url(f"sqlite:///{path}").database or path)] = path
+    return get_cache(str(folder))
+
+
+@event.listens_for(Engine, "do_connect")
+def _by_path(dialect: Dialect, record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+    """Let jupyter-cache, ours and myst-nb's, find its list where the path leads."""
+    arguments[0] = _paths.get(arguments[0], arguments[0])
 
 
 @event.listens_for(Engine, "connect")
@@ -135,7 +153,7 @@ class ExecutionCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._cache = get_cache(str(folder))
+        self._cache = opened(folder)
 
     def drop_damaged(self) -> list[str]:
         """Set aside what is damaged, and say so.
@@ -151,7 +169,7 @@ class ExecutionCache:
         listed = entries(self.folder)
         if listed is None:
             place = self._set_aside(self.folder)
-            self._cache = get_cache(str(self.folder))
+            self._cache = opened(self.folder)
             LOGGER.info("the execution cache was damaged and is now %s; its pages execute again", place)
             return ["*"]
         damaged = [(pk, key, uri) for pk, key, uri in listed if not is_whole(self._entry(key))]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import nbformat
 import requests
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
@@ -23,7 +22,7 @@ from bookbuild.book import Book, BookError
 from bookbuild.repository import pages_address, reason, repositories, repository
 from bookbuild.run import foreign
 from bookbuild.run.acceptance import objection
-from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
+from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole, opened
 from bookbuild.run.liveness import live
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -63,7 +62,7 @@ def merge(source: Path, book: Book) -> Counter[str]:
     ours.drop_damaged()
     present = ours.keys()
     counts = Counter({"added": 0, "there already": 0, "damaged": 0})
-    for record in get_cache(str(source)).list_cache_records():
+    for record in opened(source).list_cache_records():
         entry = source / "executed" / record.hashkey
         if record.hashkey in present:
             counts["there already"] += 1
