@@ -62,6 +62,25 @@ def test_a_build_that_is_killed_leaves_no_old_page(folder, moment):
     assert "docnames" in (folder / "html" / "searchindex.js").read_text()
 
 
+STATE = ["html/.buildinfo", "doctrees/environment.pickle", "doctrees/index.doctree", "doctrees/page.doctree"]
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+@pytest.mark.parametrize("part", STATE)
+def test_a_state_that_was_damaged_since_is_made_anew(folder, part, share):
+    """The first page, which is only written and not read, shows the other one's title."""
+    assert build(folder) == 0
+    whole = (folder / part).read_bytes()
+    (folder / part).write_bytes(whole[: int(share * len(whole))])
+    (folder / "page.rst").write_text("Another title\n=============\n")
+    assert build(folder) == 0
+    assert "Another title" in page(folder)
+    assert "Another title" in (folder / "html" / "index.html").read_text()
+    before = (folder / "html" / "page.html").stat().st_mtime_ns
+    assert build(folder) == 0
+    assert (folder / "html" / "page.html").stat().st_mtime_ns == before
+
+
 def test_what_another_format_has_read_is_read_again(folder):
     assert build(folder) == 0
     write(folder, "Other words.")

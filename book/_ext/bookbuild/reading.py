@@ -1,9 +1,11 @@
-"""What Sphinx has read is used again only where the build that read it also finished its pages.
+"""What Sphinx has read is used again only where it is whole, and the build that read it finished its pages.
 
 Sphinx writes its reading state before it writes a page, and judges by it later which pages are old. A build
-that ended in between, or wrote another format, would leave old pages and half-written files for good.
+that ended in between, or wrote another format, would leave old pages and half-written files for good. A part
+of the state that was damaged since would fail every build.
 """
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from bookbuild.render.pictures import DRAWN
 def forget_unfinished(app: Sphinx, config: Config) -> None:
     """Have everything read and written again, unless the last build with this state finished this folder."""
     mark = _mark(app)
-    if not mark.exists() or mark.read_bytes() != _folder(app):
-        for state in (Path(app.doctreedir, ENV_PICKLE_FILENAME), Path(app.outdir, ".buildinfo")):
+    if not mark.exists() or mark.read_text(encoding="utf-8", errors="replace") != _state(app):
+        for state in (Path(app.doctreedir, ENV_PICKLE_FILENAME), _facts(app)):
             state.unlink(missing_ok=True)
 
 
@@ -38,12 +40,23 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     Sphinx would otherwise read nothing again, warn of nothing, and call the same site a success.
     """
     if exception is None and not app._warncount:
-        _mark(app).write_bytes(_folder(app))
+        _mark(app).write_text(_state(app), encoding="utf-8")
 
 
 def _mark(app: Sphinx) -> Path:
     return Path(app.doctreedir, "finished")
 
 
-def _folder(app: Sphinx) -> bytes:
-    return str(app.outdir).encode(errors="surrogateescape")
+def _facts(app: Sphinx) -> Path:
+    """Return the file in which Sphinx notes what the pages were written with."""
+    return Path(app.outdir, ".buildinfo")
+
+
+def _state(app: Sphinx) -> str:
+    """Return a checksum of what Sphinx keeps of all that it has read, and of where the pages lie."""
+    digest = hashlib.sha256(str(app.outdir).encode(errors="surrogateescape"))
+    for path in (_facts(app), *sorted(Path(app.doctreedir).rglob("*"))):
+        if path.is_file() and path != _mark(app):
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode(errors="surrogateescape"))
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
