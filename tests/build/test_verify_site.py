@@ -137,7 +137,9 @@ FAULTS = {
     "no outputs": (without_outputs, "cnn/plain shows no output"),
     "a lost figure": (
         lambda site: edit(
-            site / "book" / "cnn" / "plain.md", "# Chapter plain", "# Chapter plain\n\n    alt: A curve."
+            site / "book" / "cnn" / "plain.md",
+            "```{code-cell}\n",
+            "```{code-cell}\n---\nmystnb: {image: {alt: A curve.}}\n---\n",
         ),
         "cnn/plain shows 0 of its 1 figures",
     ),
@@ -198,6 +200,12 @@ def test_each_fault_is_named(site, fault):
     spoil(site)
     found = problems(site)
     assert any(message in problem for problem in found), found
+
+
+def test_a_figure_that_a_page_only_writes_about_is_not_missed(site):
+    note = "# Chapter plain\n\n```yaml\nmystnb:\n  image:\n    alt: A curve.\n```"
+    edit(site / "book" / "cnn" / "plain.md", "# Chapter plain", note)
+    assert problems(site) == []
 
 
 def test_no_repository_means_no_launch_button_which_publishing_refuses(tmp_path):

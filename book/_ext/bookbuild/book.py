@@ -153,6 +153,12 @@ class Page:
         return [cell.source for cell in self._read.cells if cell.cell_type == "code"]
 
     @cached_property
+    def figures(self) -> int:
+        """How many cells say what the figure shows that they draw (`mystnb: image: alt:`)."""
+        cells = [cell.metadata.get("mystnb") or {} for cell in self._read.cells if cell.cell_type == "code"]
+        return sum("alt" in (cell.get("image") or {}) for cell in cells)
+
+    @cached_property
     def promises(self) -> dict[str, Promise]:
         """What the front matter promises, by the name of the result."""
         return promises_of(self.docname, self._read.metadata.get("promises", {}))

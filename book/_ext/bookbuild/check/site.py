@@ -104,7 +104,7 @@ def outputs(site: Site) -> Iterator[str]:
         cells = page.select(".cell_output")
         if not cells:
             yield f"{chapter} shows no output: it was not executed"
-        drawn = site.book.pages[chapter].source.count("\n    alt: ")
+        drawn = site.book.pages[chapter].figures
         if (shown := len(page.select(".cell_output img"))) != drawn:
             yield f"{chapter} shows {shown} of its {drawn} figures"
         if page.select(".output.stderr, .output.traceback") or any(
