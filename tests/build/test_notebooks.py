@@ -1,6 +1,9 @@
 """The notebooks that a build writes, and the buttons that open them."""
 
+import os
 import re
+import shutil
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -60,17 +63,40 @@ def test_a_build_writes_notebooks_and_buttons_of_the_repository(tmp_path):
     assert "git+" not in (notebooks / "cnn" / "data.ipynb").read_text()
 
 
+def let_git_distrust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let git take every checkout for somebody else's, as it does for the root of a container."""
+    script = folder / "bin" / "git"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
+
+
 @pytest.mark.quick
-def test_without_a_commit_a_notebook_installs_nothing_instead_of_whatever_is_there(tmp_path, monkeypatch):
-    """As in a checkout that git does not trust."""
-    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
-    book = RenderedBook(tmp_path)
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("named", ["someone/fork", ""])
+def test_where_git_distrusts_a_checkout_the_build_says_so_and_notebooks_install_nothing(
+    tmp_path, monkeypatch, trusted, named
+):
+    """Rather than whatever HEAD is on the day."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", named)
+    book = RenderedBook(tmp_path / "book")
     book.write_chapter("one", "Some prose.")
+    remote = ["remote", "add", "origin", "https://github.com/someone/fork"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A book"], remote):
+        git(book.folder, *command)
+    at = git(book.folder, "rev-parse", "HEAD")
+    if not trusted:
+        let_git_distrust(tmp_path, monkeypatch)
     book.compute("one", {})
-    book.build()
-    notebook = (tmp_path / "_build" / "notebooks" / "one.ipynb").read_text()
-    assert "git+" not in notebook
+    assert book.build() == ""
+    notebook = (book.folder / "_build" / "notebooks" / "one.ipynb").read_text()
+    assert (f"git+https://github.com/someone/fork@{at}" in notebook) == trusted
+    assert ("git+" in notebook) == trusted
     assert "HEAD" not in notebook
+    assert ("dubious ownership" in book.said) != trusted
+    assert ("safe.directory" in book.said) != trusted
 
 
 def test_prose_that_no_notebook_can_show_fails_the_build(tmp_path):

@@ -57,7 +57,12 @@ class RenderedBook:
 
     Args:
         folder: an empty one.
+
+    Attributes:
+        said: by the last build, but for its warnings.
     """
+
+    said = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -131,6 +136,7 @@ class RenderedBook:
         )
         try:
             app.build()
+            self.said = app._status.getvalue()
             return app._warning.getvalue()
         finally:
             app.cleanup()

@@ -49,6 +49,10 @@ def name_repository(app: Sphinx, config: Config) -> None:
             "use_edit_page_button": True,
             "use_issues_button": True,
         }
+        if not head(root):
+            LOGGER.info(
+                "notebooks will not install the book's package, as its commit is unknown: %s", reason(root)
+            )
 
 
 def references(app: Sphinx) -> dict[str, tuple[str, str]]:
