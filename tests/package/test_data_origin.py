@@ -127,6 +127,18 @@ def test_photographs_say_where_they_are_from_and_their_cache_does_not(with_folde
     assert "not the official files" in data.load("flower_photos").source.description
 
 
+def test_verify_decodes_the_photographs_again(capsys):
+    data.load("flower_photos")
+    assert main(["verify", "flower_photos"]) == 0
+    forge(REGISTRY["flower_photos"], negated)
+    assert main(["verify", "flower_photos"]) == 1
+    assert "hold other images than the photographs" in capsys.readouterr().err
+    for path in REGISTRY["flower_photos"].files:
+        path.unlink()
+    assert main(["fetch", "flower_photos"]) == 0
+    assert main(["verify", "flower_photos"]) == 0
+
+
 def said_of(path: Path) -> dict[str, str]:
     with safe_open(path, "pt") as file:
         return file.metadata()

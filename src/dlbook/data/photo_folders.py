@@ -56,9 +56,17 @@ class PhotoFolders(Cached):
         return replace(content, origin=self._origin(content.source_sha256))
 
     def verify(self) -> None:
-        """Check the cache, where there is one, and that it was made from the photographs beside it."""
-        if super().is_present():
-            super().verify()
+        """Check the cache, where there is one, and that it holds what the photographs beside it decode to."""
+        if not super().is_present():
+            return
+        super().verify()
+        if self.listing() is None:
+            return
+        if self.read().completed().sha256 != self._decoded().completed().sha256:
+            raise DataError(
+                f"{self.files[0]} and {self.files[1].name} hold other images than the photographs beside "
+                "them decode to here. Delete the two, and the next run makes them anew."
+            )
 
     def make(self) -> "Content":
         """Decode the photographs, fetched first where there are none; errors are as `ImageSet.make` says."""
