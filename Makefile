@@ -6,7 +6,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOCKS  := requirements.txt requirements-torch.txt requirements-uv.txt
 PORT   ?= 8000
-UV     := $(BIN)/uv pip
+# uv, which would not look at pip's settings by itself.
+UV     := PYTHONPATH=book/_ext $(BIN)/python -m bookbuild.uv pip
 
 # TORCH=cpu takes PyTorch's own, smaller CPU builds; their hashes are not in the lock file.
 ifeq ($(TORCH),cpu)

@@ -113,8 +113,11 @@ def test_an_environment_that_is_lent_is_never_cleared(checkout, tmp_path):
 
 
 def test_pip_installs_into_the_environment_whatever_a_user_has_set(checkout):
-    (pip,) = [line for line in environment(checkout) if line.startswith("python -m pip")]
+    said = environment(checkout)
+    (pip,) = [line for line in said if line.startswith("python -m pip")]
     assert pip.endswith("requirements-uv.txt, user 0, target ")
+    # The rest is uv's, which is told what pip was told of the package index.
+    assert len([line for line in said if line.startswith("python -m bookbuild.uv pip install")]) == 3
 
 
 def test_a_folder_s_name_is_only_a_name(checkout):

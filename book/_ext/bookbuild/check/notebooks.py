@@ -15,7 +15,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from bookbuild import memory
+from bookbuild import memory, uv
 from bookbuild.book import Book
 
 ON_COLAB = [
@@ -65,11 +65,11 @@ def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
 
 def new_environment(folder: Path, root: Path) -> Path:
     """Make an environment with what Colab has, and return its folder of programs."""
-    uv = Path(sys.executable).parent / "uv"
     builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
     locks = [f"--constraints={root / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
-    run(uv, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder)
-    run(uv, "pip", "install", "--quiet", f"--python={folder}", *builds, *locks, *ON_COLAB)
+    known = uv.variables()
+    run(uv.PROGRAM, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder, **known)
+    run(uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}", *builds, *locks, *ON_COLAB, **known)
     return folder / "bin"
 
 

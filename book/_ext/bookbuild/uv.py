@@ -1,0 +1,40 @@
+"""uv with what a user has told pip: ``python -m bookbuild.uv pip install …``; the Makefile calls it.
+
+uv reads none of pip's settings. But who is behind a company's mirror of the package index has said so in
+pip.conf or in ``PIP_…``, and nowhere else.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# A setting of pip's → the variable by which uv takes it.
+VARIABLES = {
+    "cert": "SSL_CERT_FILE",
+    "index-url": "UV_INDEX_URL",
+    "proxy": "ALL_PROXY",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+# Where pip takes settings from when it installs, the weakest first; ``:env:`` is ``PIP_…``.
+SECTIONS = ("global", "install", ":env:")
+PROGRAM = Path(sys.executable).with_name("uv")
+
+
+def variables() -> dict[str, str]:
+    """Return the environment's variables for uv: pip's settings, and what the user has set for uv itself."""
+    ask = [sys.executable, "-m", "pip", "config", "list"]
+    # With `user = true`, which is meant for installing, pip would list the user's own file alone.
+    told = subprocess.run(ask, env=os.environ | {"PIP_USER": "0"}, capture_output=True, text=True)
+    settings = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
+    found = {}
+    for section in SECTIONS:
+        for name, variable in VARIABLES.items():
+            if said := settings.get(f"{section}.{name}"):
+                found[variable] = " ".join(ast.literal_eval(said).split())
+    return found | os.environ
+
+
+if __name__ == "__main__":
+    os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:]], variables())
