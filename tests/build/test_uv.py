@@ -77,3 +77,12 @@ def test_a_company_s_mirror_that_only_pip_knows_is_where_uv_installs_from(bare, 
         assert install(tmp_path / "by pip's", PIP_INDEX_URL=address)
         assert not install(tmp_path / "by uv's", PIP_INDEX_URL=address, UV_DEFAULT_INDEX=NOWHERE)
         assert install(tmp_path / "by uv's", PIP_INDEX_URL=NOWHERE, UV_DEFAULT_INDEX=address)
+
+
+def test_where_pip_has_put_uv_elsewhere_the_setting_is_named(tmp_path):
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    paths = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
+    told = subprocess.run([python, "-m", "bookbuild.uv", "pip"], env=paths, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"error: there is no {tmp_path}/uv.")

@@ -37,4 +37,9 @@ def variables() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    if not PROGRAM.exists():
+        sys.exit(
+            f"error: there is no {PROGRAM}. Where pip is told to install elsewhere (`target` or `prefix` in "
+            "pip.conf, see `pip config list`), take that out, and run `make env`"
+        )
     os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:]], variables())
