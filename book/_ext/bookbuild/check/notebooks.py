@@ -109,7 +109,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
     installs = INSTALLED_FROM.search(notebook.read_text(encoding="utf-8"))
     if installs is None:
         raise RehearsalError(
-            f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book"
+            f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book, "
+            "in a checkout that git answers for"
         )
     programs = new_environment(scratch / "environment", root)
     if untidy:
