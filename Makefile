@@ -33,7 +33,7 @@ export PYTHONPATH := $(CURDIR)/src
 # In the order that is given, also with -j: tests look at the site that the build before them made.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env hooks book execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks profile check-links types-of-scripts pytest merge-cache export-cache prune-cache test test-browser test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
+.PHONY: help env hooks book plan execute preview verify-site publication push-branches check-device list-changes rehearse-notebooks profile check-links fetch-data types-of-scripts pytest merge-cache export-cache prune-cache test test-browser test-fast format lint lint-workflows serve benchmark lock upgrade clean clean-cache clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each comm
 book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1: as a PDF, too)
 	$(BUILD)
 
+plan: $(READY) ## say as JSON which pages would be executed, and which of them need files of the others
+	$(BOOKBUILD) plan
+
 execute: $(READY) ## execute what needs it, side by side, and render nothing
 	$(BOOKBUILD) execute
 
@@ -71,11 +74,11 @@ preview: $(READY) ## the same, but take outputs from a published cache, and exec
 	$(BOOKBUILD) merge $(FROM)
 	DLBOOK_PREVIEW=1 $(BUILD)
 
-merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder archive.tar.gz https://…"
-	$(if $(FROM),$(BOOKBUILD) merge $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
+merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder archive.tar.gz https://…" (OWN=1: of your own)
+	$(if $(FROM),$(BOOKBUILD) merge $(if $(OWN),--own) $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
 
-export-cache: $(READY) ## pack the executed chapters that the pages ask for into _build/execution-cache.tar.gz
-	$(BOOKBUILD) export _build/execution-cache.tar.gz
+export-cache: $(READY) ## pack the executed chapters that the pages ask for (CHAPTERS=…) into _build/execution-cache.tar.gz (TO=…)
+	$(BOOKBUILD) export $(or $(TO),_build/execution-cache.tar.gz)
 
 prune-cache: $(READY) ## forget executed chapters that no page asks for, and that are over 90 days old
 	$(BOOKBUILD) prune
@@ -106,6 +109,9 @@ rehearse-notebooks: $(READY) ## run the built notebooks where the book is not in
 
 profile: $(READY) ## execute a page, and say which cells take time and memory (PAGE=cnn/mnist-mlp)
 	$(if $(PAGE),$(BOOKBUILD) profile $(PAGE),$(error say PAGE=<a page, such as cnn/mnist-mlp>))
+
+fetch-data: $(READY) ## fetch every data set and the weights, as far as they can be had
+	$(BIN)/python -m dlbook.data fetch --all
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" --path-output . --builder linkcheck

@@ -94,6 +94,8 @@ def test_a_page_that_needs_a_failed_page_s_file_is_not_executed(book):
     book.write("data", "from dlbook import pages\nprint(pages.load('cnn/plain', 'table'))")
     assert book.fail() == []
     assert "it loads files of cnn/plain, which were not executed" in book.errors
+    assert book.fail(DLBOOK_CHAPTERS="cnn/data") == []  # where that page was not even asked for
+    assert "it loads files of cnn/plain, which were not executed" in book.errors
 
 
 def test_a_broken_reference_fails_the_build(book):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bookbuild.run import exchange
-from bookbuild.run.cache import FILES, RECORD, sign
+from bookbuild.run.cache import ELSEWHERE, FILES, RECORD, sign
 from bookbuild.run.exchange import CacheError, merge
 from bookbuild.run.foreign import plain_drawing, plain_html
 from bs4 import BeautifulSoup
@@ -78,6 +78,14 @@ ACTIVE = {
     "text/latex": r"$\href{javascript:alert(1)}{a}$",
     "application/vnd.jupyter.widget-view+json": '{"alert(1)": 1}',
     "image/png": "PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==",
+}
+
+
+# What only one's own machines may put out.
+OWN = {
+    "text/html": '<p style="color: red">a <a href="https://example.org">link</a></p>',
+    "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg" width="9"><path d="M0 0h9v9z"/></svg>',
+    "text/latex": r"$x^2$",
 }
 
 
@@ -176,6 +184,28 @@ def test_what_the_book_itself_puts_out_is_shown_as_it_was(tmp_path):
     assert PARAGRAPH in said
     assert "<td" in said
     assert "<img" in said
+
+
+def test_what_machines_of_one_s_own_put_out_is_shown_as_if_it_were_computed_here(tmp_path):
+    """A picture in two forms, widgets' HTML, a link: all of it, where others' would become plain text."""
+    forms = ({kind: content, "text/plain": "said plainly"} for kind, content in OWN.items())
+    theirs, ours = books(tmp_path, *forms, {"text/html": OWN["text/html"]})
+    assert merge(theirs.book.cache_folder, ours.book, is_own=True)["added"] == 1
+    pages = []
+    for book in (theirs, ours):
+        assert book.build() == ""
+        pages.append(BeautifulSoup(book.page("one"), "html.parser").select_one("article"))
+    assert pages[0] == pages[1]
+    assert pages[1].select(".cell_output a[href], .cell_output [style]")
+    assert "another machine" not in str(pages[1])
+    # What they had from others stays marked as that.
+    third = RenderedBook(tmp_path / "third")
+    third.write_chapter("one", "Prose.")
+    (entry,) = (ours.book.cache_folder / "executed").iterdir()
+    (entry / ELSEWHERE).touch()
+    assert merge(ours.book.cache_folder, third.book, is_own=True)["added"] == 1
+    assert third.build() == ""
+    assert "another machine" in third.page("one")
 
 
 def spoil(entry: Path, change) -> None:

@@ -1,8 +1,14 @@
-"""Promises of a result that a page may have to leave out."""
+"""Promises of a result that a page may have to leave out, and of a page that is executed alone."""
 
 import pytest
+from bookbuild.__main__ import main
+from bookbuild.book import BookError
 from bookbuild.promises import PromiseError, broken, promises_of
 from bookbuild.render.results import _promise_row
+from bookbuild.run.cache import ExecutionCache
+from bookbuild.run.execute import execute
+from conftest import ROOT
+from rendered_book import RenderedBook
 
 from dlbook.record import Provenance, Record, Result
 
@@ -47,3 +53,18 @@ def test_the_table_shows_a_dash_for_an_absent_result():
 def test_a_misspelled_promise_is_none(bounds):
     with pytest.raises(PromiseError, match="large"):
         promises_of("page", {"large": bounds})
+
+
+def test_a_page_that_is_executed_alone_answers_for_its_own_promises(tmp_path, monkeypatch):
+    """On a runner of its own, as no site is made there; a build that shows both stops."""
+    book = RenderedBook(tmp_path)
+    (tmp_path / "_config.yml").symlink_to(ROOT / "_config.yml")
+    for name, promises in (("one", "  accuracy: {at_least: 0.9}\n"), ("two", "")):
+        book.write_chapter(name, "Prose.", promises)
+        book.compute(name, {"accuracy": Result((0.5,))})
+    for chapters, code in (("two", 0), ("one", 1), ("", 1)):
+        monkeypatch.setenv("DLBOOK_CHAPTERS", chapters)
+        assert main(["--root", str(tmp_path), "execute"]) == code
+    monkeypatch.setenv("DLBOOK_CHAPTERS", "two")
+    with pytest.raises(BookError, match=r"a promise of one failed: accuracy is 0\.5"):
+        execute(book.book, ExecutionCache(book.book.cache_folder))

@@ -102,6 +102,43 @@ def test_a_page_whose_needed_page_is_executed_is_executed_behind_it_with_its_dat
     assert book.pages["two"].fingerprint["data"] == {"mnist": "original"}
 
 
+def test_a_page_that_was_not_asked_for_has_nothing_fetched_for_it(written, present, monkeypatch):
+    write(written, "two", "from dlbook import data\ndata.load('cifar10')")
+    present([])
+    fetched: list[str] = []
+    monkeypatch.setattr(execute, "answers", lambda address: True)
+    monkeypatch.setattr(execute.subprocess, "run", lambda command, check: fetched.append(command[-1]))
+    monkeypatch.setenv("DLBOOK_CHAPTERS", "two")
+    assert run(written.book, monkeypatch) == ([], ["two"])
+    assert fetched == ["cifar10"]
+
+
+def test_what_other_machines_were_to_execute_is_missed_and_neither_fetched_for_nor_executed(
+    written, present, monkeypatch
+):
+    write(written, "two", NEEDS)
+    present(["mnist", "vgg16"])
+    written.compute("one", {})
+    present([])
+    monkeypatch.setattr(execute, "answers", lambda address: pytest.fail(f"{address} was asked"))
+    monkeypatch.setenv("DLBOOK_EXECUTE", "never")
+    (failure,), executed = run(written.book, monkeypatch)
+    assert failure.startswith("the run of two failed: its runner left no outputs of the original data")
+    assert executed == []
+    present(["mnist", "vgg16"])
+    written.compute("two", {})
+    present([])
+    assert run(written.book, monkeypatch) == ([], [])
+
+
+def test_what_a_stand_in_gave_elsewhere_is_missed_too(written, present, monkeypatch):
+    present([])
+    written.compute("one", {})
+    monkeypatch.setenv("DLBOOK_EXECUTE", "never")
+    (failure,), _ = run(written.book, monkeypatch)
+    assert failure.startswith("the run of one failed")
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_weights_that_cannot_be_had_stop_publishing_unless_that_was_decided(
     written, present, monkeypatch, kept

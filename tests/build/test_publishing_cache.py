@@ -12,7 +12,14 @@ from bookbuild.__main__ import main
 from bookbuild.book import Book
 from bookbuild.run import exchange, liveness
 from bookbuild.run.cache import ExecutionCache
-from bookbuild.run.exchange import CacheError, export, merge_from, merge_published, published
+from bookbuild.run.exchange import (
+    CacheError,
+    archives_below,
+    export,
+    merge_from,
+    merge_published,
+    published,
+)
 from rendered_book import RenderedBook
 from small_book import FRONT_MATTER
 
@@ -58,6 +65,20 @@ def test_published_is_what_some_machine_could_ask_for_now(executed, tmp_path):
     assert kept(target(tmp_path / "other")) == liveness.live(executed, ExecutionCache(executed.cache_folder))
     assert len(kept(executed)) == 8  # an undone change finds its outputs here
     assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "cache.tar.gz", "other"]
+
+
+def test_what_a_runner_of_one_page_hands_on_is_that_page_alone(executed, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLBOOK_CHAPTERS", "two")
+    export(executed, tmp_path / "runner-7" / "execution-cache.tar.gz")
+    other = target(tmp_path / "other")
+    (archive,) = archives_below(str(tmp_path))
+    assert merge_from(archive, other)["added"] == 2
+    sources = {Path(source).name for _, source, _ in ExecutionCache(other.cache_folder).fingerprints()}
+    assert sources == {"two.md"}
+    monkeypatch.setenv("DLBOOK_CHAPTERS", "one")
+    ExecutionCache(executed.cache_folder).forget([])
+    with pytest.raises(CacheError, match="no outputs of one are in"):
+        export(executed, tmp_path / "execution-cache.tar.gz")
 
 
 def test_nothing_to_publish_is_an_error(tmp_path):

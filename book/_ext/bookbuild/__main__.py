@@ -8,24 +8,29 @@ from pathlib import Path
 from bookbuild.book import Book, BookError
 from bookbuild.check import changes, notebooks, site
 from bookbuild.promises import PromiseError
-from bookbuild.run import exchange, liveness, profile
+from bookbuild.run import exchange, liveness, plan, profile
 from bookbuild.run.cache import ExecutionCache, locked
 from bookbuild.run.execute import execute
+
+
+def _plan(book: Book, chosen: argparse.Namespace) -> int:
+    return plan.report(book)
 
 
 def _execute(book: Book, chosen: argparse.Namespace) -> int:
     with locked(book.build):
         cache = ExecutionCache(book.cache_folder)
         cache.drop_damaged()
-        execute(book, cache)
+        execute(book, cache, is_rendered=False)
     return 0
 
 
 def _merge(book: Book, chosen: argparse.Namespace) -> int:
     with locked(book.build):
-        merged = [(source, exchange.merge_from(source, book)) for source in chosen.source]
-        if not chosen.source and (found := exchange.merge_published(book)):
-            merged = [found]
+        sources = [found for said in chosen.source for found in exchange.archives_below(said)]
+        merged = [(source, exchange.merge_from(source, book, chosen.own)) for source in sources]
+        if not chosen.source and (published := exchange.merge_published(book)):
+            merged = [published]
     for source, counts in merged:
         print(f"{source}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
     if not merged:
@@ -72,9 +77,11 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
+    command("plan", _plan, "say which pages would be executed, for runners that execute a page each")
     command("execute", _execute, "execute the pages whose outputs are not in the cache")
     merging = command("merge", _merge, "add pages that other machines executed")
     merging.add_argument("source", nargs="*", help="folders, archives or addresses; else a published cache")
+    merging.add_argument("--own", action="store_true", help="from machines of your own: leave all as it is")
     exporting = command("export", _export, "pack up the executed pages that a build could ask for")
     exporting.add_argument("archive", type=Path)
     command("prune", _prune, "forget executed pages that no build has asked for in a long time")

@@ -18,12 +18,12 @@ from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 from sphinx.util import logging
 from urllib3.exceptions import HTTPError
 
-from bookbuild.book import Book, BookError
+from bookbuild.book import Book, BookError, chosen_pages
 from bookbuild.repository import pages_address, reason, repositories, repository
 from bookbuild.run import foreign
 from bookbuild.run.acceptance import objection
 from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole, opened
-from bookbuild.run.liveness import live
+from bookbuild.run.liveness import is_of, live
 from dlbook.data import archives
 from dlbook.data.source import DataError
 from dlbook.record import Record
@@ -43,12 +43,14 @@ class CacheError(BookError):
     """A cache cannot be read or found; the message says what to do."""
 
 
-def merge(source: Path, book: Book) -> Counter[str]:
+def merge(source: Path, book: Book, is_own: bool = False) -> Counter[str]:
     """Copy the executed pages of another cache into the book's; what that has, it keeps.
 
     Args:
         source: jupyter-cache's folder, written by a build of this book.
         book: whose cache to add to; it is made if it is not there.
+        is_own: whether the same owner's machines wrote it. The outputs are then taken as they are, as if
+            executed here; all others are made harmless, and shown as another machine's.
 
     Returns:
         How many entries were ``added``, were ``there already``, or are ``damaged`` and left out.
@@ -66,15 +68,17 @@ def merge(source: Path, book: Book) -> Counter[str]:
         entry = source / "executed" / record.hashkey
         if record.hashkey in present:
             counts["there already"] += 1
-        elif bundle := _read(entry, record, book):
-            (ours.keep(bundle) / ELSEWHERE).touch()
+        elif bundle := _read(entry, record, book, is_own):
+            kept = ours.keep(bundle)
+            if not is_own or (entry / ELSEWHERE).exists():
+                (kept / ELSEWHERE).touch()
             counts["added"] += 1
         else:
             counts["damaged"] += 1
     return counts
 
 
-def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | None:
+def _read(entry: Path, record: NbCacheRecord, book: Book, is_own: bool) -> CacheBundleIn | None:
     """Return one entry of another cache; None where it is damaged, would fail here, or could act."""
     artifacts = entry / "artifacts"
     try:
@@ -85,7 +89,8 @@ def _read(entry: Path, record: NbCacheRecord, book: Book) -> CacheBundleIn | Non
             return None
         if objection(notebook):
             return None
-        notebook = foreign.harmless(notebook)
+        if not is_own:
+            notebook = foreign.harmless(notebook)
         said = Record.from_json((artifacts / RECORD).read_text(encoding="utf-8"))
         files = [artifacts / RECORD, *foreign.saved_files(artifacts / FILES, said)]
     except UNREADABLE:
@@ -112,9 +117,13 @@ def export(book: Book, archive: Path) -> None:
     """
     cache = ExecutionCache(book.cache_folder)
     cache.drop_damaged()
-    keys = live(book, cache)
+    keys, chosen = live(book, cache), chosen_pages(book)
+    if chosen:
+        sources = {key: source for key, source, _ in cache.fingerprints()}
+        keys = {key for key in keys if any(is_of(docname, sources[key]) for docname in chosen)}
     if not keys:
-        raise CacheError(f"no page's outputs are in {book.cache_folder}: build the book first")
+        whose = ", ".join(sorted(chosen)) or "any page"
+        raise CacheError(f"no outputs of {whose} are in {book.cache_folder}: build the book first")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         cache.copy(keys, Path(scratch, "cache"))
@@ -151,7 +160,12 @@ def download(address: str, target: Path) -> Path:
     return target
 
 
-def merge_from(source: str, book: Book) -> Counter[str]:
+def archives_below(source: str) -> list[str]:
+    """Return the archives in the folders of a folder, as artifacts are downloaded; else the source itself."""
+    return sorted(map(str, Path(source).glob(f"*/{ARCHIVE}"))) or [source]
+
+
+def merge_from(source: str, book: Book, is_own: bool = False) -> Counter[str]:
     """Merge from a folder, an archive, or an archive's address; see `merge`."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -167,7 +181,7 @@ def merge_from(source: str, book: Book) -> Counter[str]:
                 raise CacheError(f"{path} cannot be unpacked: {error}") from error
             path = folder / "cache"
         below = path / ".jupyter_cache"  # a _build folder is understood too
-        return merge(below if below.is_dir() else path, book)
+        return merge(below if below.is_dir() else path, book, is_own)
 
 
 def merge_published(book: Book) -> tuple[str, Counter[str]] | None:

@@ -25,7 +25,8 @@ from bookbuild.promises import broken
 from bookbuild.run import agreement
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
-from bookbuild.run.keys import MISSING, PACKAGE, Fingerprint, Keys, device_kind, small_data_suffice
+from bookbuild.run.keys import MISSING, PACKAGE, Keys, device_kind, small_data_suffice
+from bookbuild.run.plan import choose_cached
 from bookbuild.run.workers import threads, worker_count
 from dlbook.data.registry import REGISTRY
 
@@ -51,8 +52,11 @@ class Executor:
         self.keys = Keys(book)
         self.failures: list[Failure] = []
 
-    def run(self) -> list[Failure]:
+    def run(self, is_rendered: bool = True) -> list[Failure]:
         """Execute what is missing and was asked for; give each page its fingerprint and its outputs.
+
+        Args:
+            is_rendered: whether all pages that have outputs are shown next, and not only kept.
 
         Returns:
             Why the book cannot be rendered: failed pages, broken promises, pages of another device.
@@ -60,24 +64,38 @@ class Executor:
         Raises:
             BookError: the pages cannot be executed as they are.
         """
-        chosen = chosen_pages(self.book)
         order = self.keys.order()
-        self._choose_cached(order)
-        self._fetch_missing(name for name in order if name not in self.keys.chosen)
+        asked = chosen_pages(self.book) or set(order)
+        choose_cached(self.keys, self.cache, order)
+        if os.environ.get("DLBOOK_EXECUTE") == "never":
+            self.failures += self._left_to_others(order)
+        else:
+            self._execute_missing(order, asked)
+        return self.failures + list(self._objections(set(order) if is_rendered else asked))
+
+    def _left_to_others(self, order: Iterable[str]) -> list[Failure]:
+        """Return the pages that other machines were to execute, and did not."""
+        said = (
+            "its runner left no outputs of the original data, and this build executes nothing: see that job"
+        )
+        missing = (name for name in order if name not in self.keys.chosen or not self._recall(name))
+        return [Failure(docname, "the run", said) for docname in missing]
+
+    def _execute_missing(self, order: list[str], asked: set[str]) -> None:
+        self._fetch_missing(name for name in order if name in asked - self.keys.chosen.keys())
         missing = [name for name in order if not self._recall(name)]
         for docname in missing:
-            if chosen and docname not in chosen:
+            if docname not in asked:
                 LOGGER.info("%s would execute, and is left as it is: it was not asked for", docname)
-        self.failures += self._lacking(name for name in order if not chosen or name in chosen)
-        self.failures += self._without_opencv(missing)
+        self.failures += self._lacking(name for name in order if name in asked)
+        self.failures += self._without_opencv(name for name in missing if name in asked)
         refused = {failure.docname for failure in self.failures}
-        wanted = [name for name in missing if name not in refused and (not chosen or name in chosen)]
+        wanted = [name for name in missing if name in asked - refused]
         if wanted:
             workers = worker_count(device_kind(), len(wanted))
             LOGGER.info("executing %s, %d at a time", ", ".join(wanted), workers)
             with _terminable():
                 self._execute(wanted, workers)
-        return self.failures + list(self._objections())
 
     def _recall(self, docname: str) -> bool:
         """Look a page up in the cache."""
@@ -85,23 +103,6 @@ class Executor:
         page.fingerprint = self.keys.fingerprint(docname)
         page.outputs = self.cache.find(self.keys.key(docname))
         return page.outputs is not None
-
-    def _choose_cached(self, order: Iterable[str]) -> None:
-        """Choose the outputs that the cache has of the original data, before anybody asks for these data.
-
-        So a host of data that does not answer stops no build whose outputs are all there. A preview takes
-        what any kind of device has computed.
-        """
-        any_device, found = bool(os.environ.get("DLBOOK_PREVIEW")), dict[str, Fingerprint]()
-        for docname in order:
-            if not self.keys.needs(docname) <= found.keys():
-                continue  # what it needs is executed first, and gives it another key
-            for candidate in self.keys.candidates(docname, any_device):
-                self.keys.chosen[docname] = candidate
-                if self.cache.find(self.keys.key(docname)):
-                    found[docname] = candidate
-                    break
-        self.keys.chosen = found
 
     def _fetch_missing(self, docnames: Iterable[str]) -> None:
         """Fetch what the pages load and this machine lacks, so that the fingerprints know the outcome."""
@@ -142,11 +143,11 @@ class Executor:
         with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
             try:
                 while waiting or running:
-                    for docname in self._ready(waiting, running.values())[: workers - len(running)]:
+                    for docname in self._ready(waiting)[: workers - len(running)]:
                         waiting.remove(docname)
                         run = self._prepare(docname, Path(scratch) / docname, PageRun)
                         running[pool.submit(run.execute, threads())] = run
-                    if not running:  # what they need has failed
+                    if not running:  # what they need has failed, or was not asked for
                         self.failures += [self._unexecuted(docname) for docname in waiting]
                         return
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
@@ -155,11 +156,9 @@ class Executor:
                 for run in running.values():
                     run.kill()
 
-    def _ready(self, waiting: list[str], running: Iterable[PageRun]) -> list[str]:
+    def _ready(self, waiting: list[str]) -> list[str]:
         """Return the pages that wait for no other."""
-        unfinished = {*waiting, *(run.page.docname for run in running)}
-        failed = {failure.docname for failure in self.failures}
-        return [name for name in waiting if not self.keys.needs(name) & (unfinished | failed)]
+        return [name for name in waiting if all(self.book.pages[n].outputs for n in self.keys.needs(name))]
 
     def _unexecuted(self, docname: str) -> Failure:
         needed = ", ".join(sorted(self.keys.needs(docname)))
@@ -217,7 +216,7 @@ class Executor:
             said = agreement.disagreement(page.fingerprint, run.used, run.record.provenance)
         return Failure(page.docname, "the run", said) if said else None
 
-    def _objections(self) -> Iterator[Failure]:
+    def _objections(self, judged: set[str]) -> Iterator[Failure]:
         """Yield what keeps executed pages from being shown."""
         for page in self.book.pages.values():
             # Rendered now, the earlier text would stay: the file would be older than what Sphinx has read.
@@ -226,7 +225,7 @@ class Executor:
                 yield Failure(page.docname, "the text", said)
         expected = os.environ.get("DLBOOK_EXPECT_DEVICE")
         for page in self.book.notebooks.values():
-            if page.outputs is None:
+            if page.outputs is None or page.docname not in judged:
                 continue
             record = page.outputs.record
             for sentence in broken(page.promises, record):
@@ -266,13 +265,18 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def execute(book: Book, cache: ExecutionCache) -> None:
-    """Execute what is missing from the cache; afterwards every page has its outputs.
+def execute(book: Book, cache: ExecutionCache, is_rendered: bool = True) -> None:
+    """Execute what is missing from the cache; afterwards every page that was asked for has its outputs.
+
+    Args:
+        book: whose pages.
+        cache: to fill.
+        is_rendered: as for `Executor.run`.
 
     Raises:
         BookError: a page failed, broke a promise, or cannot be executed; all others are executed and kept.
     """
-    failures = Executor(book, cache).run()
+    failures = Executor(book, cache).run(is_rendered)
     if not failures:
         return
     for failure in failures:

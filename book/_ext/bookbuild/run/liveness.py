@@ -20,12 +20,17 @@ def live(book: Book, cache: ExecutionCache) -> set[str]:
     for docname in keys.order():
         now = keys.fingerprint(docname)
         for key, source, said in entries:
-            if source.replace("\\", "/").endswith(f"/{docname}.md") and _fits(now, said, found):
+            if is_of(docname, source) and _fits(now, said, found):
                 keys.chosen[docname] = now | {part: said[part] for part in OF_THE_MACHINE}
                 if keys.key(docname) == key:
                     found.add(key)
         keys.chosen[docname] = now
     return found
+
+
+def is_of(docname: str, source: str) -> bool:
+    """Tell whether a source file, of whatever machine, is a page's."""
+    return source.replace("\\", "/").endswith(f"/{docname}.md")
 
 
 def _fits(now: Fingerprint, said: Fingerprint, found: set[str]) -> bool:
