@@ -9,14 +9,23 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from small_book import CELL, FRONT_MATTER
-from small_github import GitHub, Run, git
+from small_github import GitHub, Run
+from small_runner import git
 
-CODE = """from dlbook import results
+CODE = """from dlbook import pages, results
 from dlbook.data import Source
+pages.save("note", "{note}")
+assert "{note}" != "failing"
 source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
 results.report(source, accuracy=0.9)
 print("{note}")
 """
+DATA = {"actions/cache ~/.cache/dlbook", "actions/cache ~/.cache/torch/hub/checkpoints"}
+LOADING = """print("behind:", pages.load("cnn/one", "note"))
+"""
+# How the jobs end where one runner publishes, and where many do, in two waves.
+ON_MANY = dict.fromkeys(("plan", "first", "second", "build", "deploy", "branches"), "success")
+ON_ONE = ON_MANY | dict.fromkeys(("plan", "first", "second"), "skipped")
 PROMISES = "promises:\n  accuracy: {{at_least: {floor}, form: .0%}}\n---\n"
 TOC = "format: jb-book\nroot: index\nchapters:\n- file: cnn/one\n- file: cnn/two\n"
 TEST = """\"\"\"A small test.\"\"\"
@@ -51,10 +60,14 @@ class Maintainer:
         (self.clone / "tests" / "test_small.py").write_text(TEST)
 
     def push(self, **notes: str) -> str:
-        """Push chapters that print a note each; the note ``broken`` breaks its chapter's promise."""
+        """Push chapters that print and save a note each.
+
+        The note ``failing`` ends its cell, ``broken`` breaks its promise, ``behind`` loads the note of one.
+        """
         for name, note in notes.items():
             promises = PROMISES.format(floor=0.95 if note == "broken" else 0.8)
-            cell = CELL % (CODE.format(note=note), name + chr(10))
+            code = CODE.format(note=note) + LOADING * (note == "behind")
+            cell = CELL % (code, name + chr(10))
             page = f"{FRONT_MATTER.removesuffix('---' + chr(10))}{promises}\n# Chapter {name}\n{cell}"
             page += "\n:::{promises}\n:::\n"
             (self.clone / "book" / "cnn" / f"{name}.md").write_text(page)
@@ -87,11 +100,10 @@ def maintainer(tmp_path) -> Maintainer:
 
 def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer):
     first = maintainer.push(one="first", two="first")
-    run, executed = maintainer.run("publish")
-    assert set(run.outcomes.values()) == {"success"}, run.said
+    run, executed = maintainer.run("publish", runners="one")
+    assert run.outcomes == ON_ONE, run.said
     assert executed == ["one", "two"]
-    kept = {"actions/cache ~/.cache/dlbook", "actions/cache ~/.cache/torch/hub/checkpoints"}
-    assert run.left_out == {"actions/setup-python", "actions/deploy-pages"} | kept
+    assert run.left_out == {"actions/setup-python", "actions/deploy-pages"} | DATA
     site = maintainer.github.artifacts["github-pages"]
     for name in ("index.html", "cnn/one.html", "results.json", "execution-cache.tar.gz", "_static"):
         assert (site / name).exists(), name
@@ -108,9 +120,9 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
     # A promise breaks: nobody sees it, and what was executed is kept.
     before = maintainer.branches()
     maintainer.push(one="second", two="broken")
-    run, executed = maintainer.run("publish")
+    run, executed = maintainer.run("publish", runners="one")
     assert executed == ["one", "two"]
-    assert run.outcomes == {"build": "failure", "deploy": "skipped", "branches": "skipped"}
+    assert run.outcomes == ON_ONE | {"build": "failure", "deploy": "skipped", "branches": "skipped"}
     assert run.failed == ["Execute what changed, and build"]
     assert run.done[-1] == "Keep the executed chapters, also when one failed"
     assert "first" in maintainer.deployed("cnn/one.html")
@@ -118,8 +130,8 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
 
     # Mended: the other chapter is not executed again, and Binder's image stays.
     maintainer.push(two="third")
-    run, executed = maintainer.run("publish")
-    assert set(run.outcomes.values()) == {"success"}, run.said
+    run, executed = maintainer.run("publish", runners="one")
+    assert run.outcomes == ON_ONE, run.said
     assert executed == ["two"]
     assert "second" in maintainer.deployed("cnn/one.html")
     assert maintainer.branches()["binder"] == before["binder"]
@@ -131,9 +143,43 @@ def test_publishing_deploys_what_is_sound_and_keeps_what_was_executed(maintainer
     # Started by hand for another branch, it builds and shows nothing.
     before = maintainer.branches()
     maintainer.push(two="fourth")
-    run, executed = maintainer.run("publish", branch="side")
-    assert run.outcomes == {"build": "success", "deploy": "skipped", "branches": "skipped"}, run.said
+    run, executed = maintainer.run("publish", runners="one", branch="side")
+    assert run.outcomes == ON_ONE | {"deploy": "skipped", "branches": "skipped"}, run.said
     assert {**maintainer.branches(), "main": ""} == {**before, "main": ""}
+
+
+def test_many_runners_execute_a_page_each_and_one_publishes_what_they_put_out(maintainer):
+    (maintainer.clone / "_toc.yml").write_text(f"{TOC}- file: cnn/three\n")
+
+    # A page fails. Nobody sees anything of this, and what the others put out is kept for all.
+    maintainer.push(one="first", two="failing", three="behind")
+    run, executed = maintainer.run("publish")
+    assert run.pages == {
+        "first / cnn/one": "success",
+        "first / cnn/two": "failure",
+        "second / cnn/three": "success",
+    }, run.said
+    failed = dict.fromkeys(("first", "build"), "failure") | dict.fromkeys(("deploy", "branches"), "skipped")
+    assert run.outcomes == ON_MANY | failed
+    assert executed == ["one", "three"]
+    assert "the run of cnn/two failed: its runner left no outputs of the original data" in run.said
+    caches = maintainer.github.caches
+    maintainer.github.caches = {key: caches[key] for key in caches if key.startswith("executed-")}
+
+    # Mended, it alone is executed. The run ends too early, which costs nothing but the end.
+    maintainer.push(two="second")
+    run, executed = maintainer.run("publish", cut_off="build")
+    assert run.pages == {"first / cnn/two": "success"}, run.said
+    assert executed == ["two"]
+    assert "github-pages" not in maintainer.github.artifacts
+    run, executed = maintainer.run("publish")
+    assert run.outcomes == ON_MANY | {"second": "skipped"}, run.said
+    assert executed == []
+    assert run.left_out == {"actions/setup-python", "actions/deploy-pages", "make fetch-data"} | DATA
+    for name, said in (("one", "first"), ("two", "second"), ("three", "behind: first")):
+        assert said in maintainer.deployed(f"cnn/{name}.html")
+    assert "another machine" not in maintainer.deployed("cnn/one.html")
+    assert "cnn/three.ipynb" in maintainer.listed("notebooks")
 
 
 def test_a_gpu_that_is_not_there_stops_publishing_before_anything_is_computed(maintainer):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from expressions import holds
 from packaging.requirements import Requirement
 from platformdirs.unix import Unix
 from repo2docker.buildpacks import PythonBuildPack
@@ -22,7 +23,7 @@ TOOLS = Path(sys.executable).parent
 
 def steps(path: Path):
     for job in yaml.safe_load(path.read_text())["jobs"].values():
-        yield from job["steps"]
+        yield from job.get("steps", [])
 
 
 def test_where_git_does_not_answer_the_changes_are_said_to_be_unknown(tmp_path):
@@ -55,12 +56,17 @@ def test_zizmor_finds_nothing():
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_actions_are_pinned_and_jobs_are_limited(workflow):
     text = workflow.read_text()
-    for action in re.findall(r"uses: (.*)", text):
-        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
     content = yaml.safe_load(text)
+    own = [job["uses"] for job in content["jobs"].values() if "uses" in job]
+    for action in re.findall(r"uses: (.*)", text):
+        pinned = re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+        assert pinned or action.partition(" ")[0] in own
     assert "-euo pipefail" in content["defaults"]["run"]["shell"]
     for job in content["jobs"].values():
-        assert job["timeout-minutes"] <= 300
+        if "uses" in job:  # it is limited where it is written down
+            assert (ROOT / job["uses"]) in WORKFLOWS
+        else:
+            assert job["timeout-minutes"] <= 300
 
 
 def test_every_pinned_action_runs_on_what_runners_have():
@@ -79,18 +85,25 @@ def pins() -> set[tuple[str, str, str]]:
 
 def test_the_data_and_the_weights_outlive_a_change_of_the_registry_and_each_other(monkeypatch):
     """A cache is kept once under a key: without the weights, if their host did not answer on that day."""
-    publish, check = [
+    publish, check, a_page = [
         [step["with"] for step in steps(ROOT / ".github" / "workflows" / f"{name}.yml") if _restores(step)]
-        for name in ("publish", "pull-request")
+        for name in ("publish", "pull-request", "execute")
     ]
+    many = "${{ needs.plan.result == 'success' }}"
+    assert {kept.pop("lookup-only") for kept in publish} == {many}
     assert publish == check  # else one would not find what the other has kept
+    assert a_page[1] == publish[1]
     for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    folders = [Path(kept["path"]).expanduser() for kept in publish]
-    assert folders == [Unix("dlbook").user_cache_path, REGISTRY["vgg16"].directory]
-    beginnings = {kept["restore-keys"] for kept in publish}
-    assert beginnings == {kept["key"].partition("$")[0] for kept in publish}
-    assert len(beginnings) == len(publish)
+    for restored in (publish, a_page):
+        folders = [Path(kept["path"]).expanduser() for kept in restored]
+        assert folders == [Unix("dlbook").user_cache_path, REGISTRY["vgg16"].directory]
+        beginnings = {kept["restore-keys"] for kept in restored}
+        assert all(kept["key"].startswith(kept["restore-keys"]) for kept in restored)
+        assert len(beginnings) == len(restored)
+    # A page's few data never pass for all.
+    assert not a_page[0]["key"].startswith(publish[0]["restore-keys"])
+    assert "${{ matrix.data }}" in a_page[0]["restore-keys"]
 
 
 def _restores(step: dict) -> bool:
@@ -102,6 +115,22 @@ def test_a_reviewer_gets_the_site_whatever_a_check_says_of_it():
     built = done.index("make preview")
     assert done[built + 1] == "site"
     assert {"make lint", "make lint-workflows", "make pytest"} <= set(done[built + 2 :])
+
+
+@pytest.mark.parametrize(
+    ("gpu_runner", "runners", "are_many"),
+    [
+        ("", "", True),
+        ("a-gpu", "", False),
+        ("a-gpu", "many", True),
+        ("", "one", False),
+        ("a-gpu", "one", False),
+    ],
+)
+def test_without_a_gpu_many_runners_execute_unless_that_was_decided(gpu_runner, runners, are_many):
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())["jobs"]
+    variables = {"vars": {"GPU_RUNNER": gpu_runner, "RUNNERS": runners}}
+    assert holds(jobs["plan"]["if"], variables, {"success": lambda: True}) is are_many
 
 
 def test_python_s_packages_are_proposed_by_one_alone():
@@ -127,13 +156,15 @@ def test_the_readme_protects_a_runner_of_one_s_own_before_it_names_it():
     readme = (ROOT / "README.md").read_text()
     step = readme[readme.index("**Say where to compute.**") : readme.index("4. **Push**")]
     before = " ".join(step[: step.index("Variables → New repository")].split())
-    for protection in ("runner group", "publish.yml", "weekly.yml", "Require approval for all", "ephemeral"):
+    files = [path.name for path in WORKFLOWS if "vars.GPU_RUNNER" in path.read_text()]
+    for protection in ("runner group", *files, "Require approval for all", "ephemeral"):
         assert protection in before, protection
 
 
 def test_only_the_jobs_that_deploy_may_write():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())["jobs"]
-    assert jobs["build"]["permissions"] == {"contents": "read"}
+    for name in ("plan", "first", "second", "build"):
+        assert jobs[name]["permissions"] == {"contents": "read"}
     assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
     assert jobs["branches"]["permissions"] == {"contents": "write"}
     assert jobs["deploy"]["needs"] == jobs["branches"]["needs"] == "build"
