@@ -49,6 +49,8 @@ def test_the_build_names_the_library_and_both_remedies_and_starts_no_page_that_n
     assert str(failure).startswith("the import of cv2 of edges failed: OpenCV cannot be loaded")
     assert all(words in str(failure) for words in (MISSING, *REMEDIES))
     assert executed == ["digits"]
+    monkeypatch.setenv("DLBOOK_CHAPTERS", "digits")  # asked for alone, it is stopped by no other page
+    assert execute.Executor(book.book, ExecutionCache(book.book.cache_folder)).run() == []
 
 
 def first_cell(needs_opencv: bool) -> str:
