@@ -91,9 +91,10 @@ def test_one_search_field_and_no_empty_header(browser, address, path):
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1300])
 @pytest.mark.parametrize("path", CHAPTERS)
-def test_every_figure_loads_and_fits(browser, address, path):
-    page, _ = open_page(browser, f"{address}/{path}", width=390)
+def test_every_figure_loads_and_fits_and_can_be_read(browser, address, path, width):
+    page, _ = open_page(browser, f"{address}/{path}", width=width)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     for image in page.query_selector_all(".cell_output img"):
         image.scroll_into_view_if_needed()
@@ -102,7 +103,7 @@ def test_every_figure_loads_and_fits(browser, address, path):
         assert drawn > 100
         shown, frame = image.bounding_box(), image.evaluate("image => image.parentElement.clientWidth")
         assert shown
-        assert frame <= 390
+        assert frame <= width
         assert shown["width"] >= SMALLEST_TEXT / TEXT_OF_EIGHT_POINTS * drawn
     page.context.close()
 

@@ -39,6 +39,20 @@ def test_a_drawing_stands_on_the_ground_of_its_page_and_out_from_it(browser, add
     page.context.close()
 
 
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_tap_shows_a_figure_large_enough_to_be_read(browser, address, path):
+    page, _ = open_page(browser, f"{address}/{path}", width=390, has_touch=True)
+    image = page.locator("figure.captioned:visible img").first
+    drawn = int(image.get_attribute("width"))
+    image.tap()
+    dialog = page.locator("dialog.enlarged")
+    shown = dialog.locator("img").evaluate("async image => { await image.decode(); return image.width; }")
+    assert shown >= drawn
+    dialog.get_by_role("button", name="Close").tap()
+    dialog.wait_for(state="hidden")
+    page.context.close()
+
+
 def test_a_drawing_follows_the_reader_and_not_the_system(browser, address):
     page, _ = open_page(browser, f"{address}/{next(iter(CHAPTERS))}", scheme="light")
     light, figure = ground(page), page.locator(DRAWING).first
