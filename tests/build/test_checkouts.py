@@ -5,7 +5,7 @@ import shutil
 
 from conftest import ROOT
 from small_book import Book
-from small_github import lend_environment
+from small_runner import lend_environment
 
 
 def made(book: Book, *arguments: str, **variables: str) -> list[str]:

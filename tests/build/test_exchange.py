@@ -10,8 +10,8 @@ import pytest
 from bookbuild.book import Book as BookFolders
 from bookbuild.book import BookError
 from bookbuild.repository import commit, reason, repository, site_address
+from bookbuild.run.data_sets import answers
 from bookbuild.run.exchange import CacheError, download, merge, merge_from
-from bookbuild.run.execute import answers
 from conftest import ROOT
 from small_book import Book
 

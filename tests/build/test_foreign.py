@@ -144,6 +144,13 @@ def in_a_drawing(inside: str) -> str:
         "<style>@import 'https://example.org/x.css'</style>",
         "<style>path { fill: URL( //example.org/x ) }</style>",
         "<set attributeName='href' to='javascript:alert(1)'/>",
+        "<style><g/>@import 'https://example.org/x.css'</style>",
+        "<path d='M 0 0' style='fill: u\\72l(https://example.org/x)'/>",
+        "<style>@\\69mport 'https://example.org/x.css'</style>",
+        """<path d='M 0 0' style='background: image-set("https://example.org/x" 1x)'/>""",
+        "<path d='M 0 0' clip-path='url(https://example.org/x#a)'/>",
+        "<image href='data:image/png;base64,AAAA'/>",
+        "<image href='data:image/png;base64,A'/>",
         "<g",
     ],
 )
@@ -152,7 +159,7 @@ def test_a_drawing_that_could_act_or_ask_is_none(inside):
 
 
 def test_of_a_drawing_the_shapes_remain():
-    own = "<use xlink:href='#figure' style='fill: url(#figure)'/><image href='data:image/png;base64,AAAA'/>"
+    own = f"<use xlink:href='#figure' style='fill: url(#figure)'/><image href='data:image/png;base64,{PNG}'/>"
     text = "<!DOCTYPE svg SYSTEM 'file:///etc/passwd'>" + in_a_drawing(own)
     understood = plain_drawing(text)
     assert understood is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bookbuild.book import Book, BookError, Settings
-from bookbuild.run import execute
+from bookbuild.run import data_sets, execute
 from bookbuild.run.cache import ExecutionCache
 from conftest import ROOT
 from rendered_book import RenderedBook
@@ -36,7 +36,7 @@ def write(book: RenderedBook, name: str, code: str) -> None:
 @pytest.fixture
 def present(monkeypatch) -> Callable[[Iterable[str]], None]:
     """Choose what is on this machine. No source answers."""
-    monkeypatch.setattr(execute, "answers", lambda address: False)
+    monkeypatch.setattr(data_sets, "answers", lambda address: False)
 
     def choose(names: Iterable[str]) -> None:
         for kind in {type(entry) for entry in REGISTRY.values()}:

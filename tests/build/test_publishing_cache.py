@@ -72,6 +72,8 @@ def test_what_a_runner_of_one_page_hands_on_is_that_page_alone(executed, tmp_pat
     export(executed, tmp_path / "runner-7" / "execution-cache.tar.gz")
     other = target(tmp_path / "other")
     (archive,) = archives_below(str(tmp_path))
+    assert archives_below(str(tmp_path / "runner-7")) == [archive]  # GitHub gives one alone no folder
+    assert archives_below(str(executed.cache_folder)) == [str(executed.cache_folder)]
     assert merge_from(archive, other)["added"] == 2
     sources = {Path(source).name for _, source, _ in ExecutionCache(other.cache_folder).fingerprints()}
     assert sources == {"two.md"}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bookbuild.run.data_sets import lacks_proof
 from safetensors import safe_open
 from small_web import Server, entries, same
 
@@ -46,6 +47,20 @@ def forge(entry: ImageSet, change) -> None:
     content = cache.read(entry)
     train, test = change(content.train), content.test
     cache.write(entry, replace(content, train=train, sha256=checksum(train, test)))
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_cache_of_the_time_before_archives_were_kept_is_no_copy_for_good(name):
+    """The build brings what proves it, as it brings data that are not there."""
+    data.load(name)
+    assert not lacks_proof(REGISTRY[name])
+    for archive in REGISTRY[name].kept:
+        archive.unlink()
+    assert REGISTRY[name].state().startswith("copy ")
+    assert lacks_proof(REGISTRY[name])
+    assert main(["fetch", name]) == 0
+    assert REGISTRY[name].state() == "original"
+    assert not lacks_proof(REGISTRY[name])
 
 
 @pytest.mark.parametrize("change", [negated, relabeled])

@@ -39,6 +39,11 @@ def test_a_drawing_stands_on_the_ground_of_its_page_and_out_from_it(browser, add
     page.context.close()
 
 
+def test_no_line_is_black_and_so_unseen_in_the_dark(html):
+    black = [path.name for path in (html / "_images").glob("*.svg") if "stroke: #000000" in path.read_text()]
+    assert black == []
+
+
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_a_tap_shows_a_figure_large_enough_to_be_read(browser, address, path):
     page, _ = open_page(browser, f"{address}/{path}", width=390, has_touch=True)

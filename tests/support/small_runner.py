@@ -167,12 +167,14 @@ class Machine:
         self.github.artifacts |= self.run.artifacts
 
     def download(self, path: Path, options: dict[str, Any]) -> None:
-        """Copy one artifact, or all whose names fit a pattern, each into a folder of its own."""
+        """Copy one artifact, or all whose names fit a pattern: several each into a folder of its own."""
         if "name" in options:
             shutil.copytree(self.run.artifacts[options["name"]], path, dirs_exist_ok=True)
             return
-        for name in fnmatch.filter(self.run.artifacts, options["pattern"]):
-            shutil.copytree(self.run.artifacts[name], path / name)
+        names = fnmatch.filter(self.run.artifacts, options["pattern"])
+        for name in names:
+            below = path / name if len(names) > 1 else path
+            shutil.copytree(self.run.artifacts[name], below, dirs_exist_ok=True)
 
     def keep(self, path: Path, kept: Kept, name: str, hidden: bool = True, below: str = ".") -> None:
         """Store a copy; the actions that upload leave hidden files out unless they are asked for."""

@@ -1,6 +1,6 @@
 """The build of the book, as one Sphinx extension: executes what needs it, then renders what came out.
 
-Four rooms: ``run`` executes pages and keeps their outputs, ``render`` turns these into a site and notebooks,
+Three rooms: ``run`` executes pages and keeps their outputs, ``render`` turns these into a site and notebooks,
 ``check`` looks at what was built. The modules beside this file know what a book, a page and a promise are.
 """
 

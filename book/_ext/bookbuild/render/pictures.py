@@ -49,6 +49,7 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if app.builder.name != "html":
         return
     images = [image for image in doctree.findall(nodes.image) if not OPTIONS & set(image.attributes)]
+    can_be_shared = False
     for number, image in enumerate(images):
         path = Path(app.srcdir, image["uri"])
         size = _size(path)
@@ -60,9 +61,10 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             smaller = _smaller(path)
             drawing = _drawing(Path(app.srcdir, image["drawing"]), smaller) if "drawing" in image else None
             _show(app, docname, picture, drawing or smaller)
-            if drawing and not number:
+            if drawing and not can_be_shared:
                 picture["pixels"] = _add(app, docname, picture, smaller)
                 app.builder.images[picture["pixels"]] = app.env.images[picture["pixels"]][1]
+        can_be_shared |= picture["drawn"]
         picture["shown"] = {"width": str(size[0]), "height": str(size[1])}
         picture["shown"] |= {"loading": "lazy", "decoding": "async"} if number else {"fetchpriority": "high"}
         image.replace_self(picture)

@@ -161,8 +161,14 @@ def download(address: str, target: Path) -> Path:
 
 
 def archives_below(source: str) -> list[str]:
-    """Return the archives in the folders of a folder, as artifacts are downloaded; else the source itself."""
-    return sorted(map(str, Path(source).glob(f"*/{ARCHIVE}"))) or [source]
+    """Return the archives in a folder and its folders, as artifacts are downloaded; else the source itself.
+
+    GitHub gives each of several artifacts a folder of its own, and one alone none.
+    """
+    folder = Path(source)
+    if (folder / "global.db").exists() or (folder / ".jupyter_cache").is_dir():
+        return [source]
+    return sorted(map(str, (*folder.glob(ARCHIVE), *folder.glob(f"*/{ARCHIVE}")))) or [source]
 
 
 def merge_from(source: str, book: Book, is_own: bool = False) -> Counter[str]:

@@ -6,8 +6,6 @@ one that fails keeps no other from being executed. A page that loads another's f
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -22,13 +20,12 @@ from sphinx.util import logging
 from bookbuild import opencv
 from bookbuild.book import Book, BookError, chosen_pages, read_source
 from bookbuild.promises import broken
-from bookbuild.run import agreement
+from bookbuild.run import agreement, data_sets
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
-from bookbuild.run.keys import MISSING, PACKAGE, Keys, device_kind, small_data_suffice
+from bookbuild.run.keys import MISSING, Keys, device_kind
 from bookbuild.run.plan import choose_cached
 from bookbuild.run.workers import threads, worker_count
-from dlbook.data.registry import REGISTRY
 
 LOGGER = logging.getLogger(__name__)
 
@@ -67,7 +64,7 @@ class Executor:
         order = self.keys.order()
         asked = chosen_pages(self.book) or set(order)
         choose_cached(self.keys, self.cache, order)
-        if os.environ.get("DLBOOK_EXECUTE") == "never":
+        if executes_nothing():
             self.failures += self._left_to_others(order)
         else:
             self._execute_missing(order, asked)
@@ -82,7 +79,7 @@ class Executor:
         return [Failure(docname, "the run", said) for docname in missing]
 
     def _execute_missing(self, order: list[str], asked: set[str]) -> None:
-        self._fetch_missing(name for name in order if name in asked - self.keys.chosen.keys())
+        self._fetch_missing(asked - self.keys.chosen.keys())
         missing = [name for name in order if not self._recall(name)]
         for docname in missing:
             if docname not in asked:
@@ -105,18 +102,11 @@ class Executor:
         return page.outputs is not None
 
     def _fetch_missing(self, docnames: Iterable[str]) -> None:
-        """Fetch what the pages load and this machine lacks, so that the fingerprints know the outcome."""
-        for name in sorted({name for docname in docnames for name in self.keys.data_sets(docname)}):
-            if REGISTRY[name].is_present():
-                continue
-            if any(map(answers, REGISTRY[name].sources)):
-                subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
-            else:
-                LOGGER.info("%s is not on this machine, and no source of it answers", name)
+        data_sets.fetch_missing({name for docname in docnames for name in self.keys.data_sets(docname)})
 
     def _lacking(self, docnames: Iterable[str]) -> list[Failure]:
         """Return the pages that would be published without something they load, and why not by decision."""
-        if small_data_suffice():
+        if data_sets.small_ones_suffice():
             return []
         without = self.book.settings.published_without
         return [
@@ -236,16 +226,16 @@ class Executor:
                 yield Failure(page.docname, "the device", said)
 
 
-def answers(address: str) -> bool:
-    """Tell whether a web server is there, whatever it says, within seconds."""
-    from dlbook.data import fetching  # here, as few builds need it
+def executes_nothing() -> bool:
+    """Tell whether other machines have executed all pages.
 
-    try:
-        with fetching.session(0) as session:
-            session.head(address, timeout=3)
-    except (OSError, ValueError):  # a bundle of certificates that is not there is a plain OSError
-        return False
-    return True
+    Raises:
+        BookError: ``DLBOOK_EXECUTE`` says nothing that is known.
+    """
+    said = os.environ.get("DLBOOK_EXECUTE", "").strip().lower()
+    if said not in ("", "never"):
+        raise BookError(f"DLBOOK_EXECUTE is 'never' or not set; {said!r} means nothing")
+    return said == "never"
 
 
 @contextmanager

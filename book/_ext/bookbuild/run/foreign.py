@@ -6,6 +6,7 @@ Sphinx reads files of this machine for them, or that a reader's browser runs wha
 
 import base64
 import hashlib
+import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from bs4 import BeautifulSoup, NavigableString, Tag
+from PIL import Image
 
 from dlbook.record import Record
 
@@ -30,8 +32,9 @@ MARKS = {
     "class", "clip-path", "d", "height", "href", "id", "preserveAspectRatio", "style", "transform", "type",
     "version", "viewBox", "width", "x", "y",
 }  # fmt: skip
-OWN_PIXELS = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]*")
-OUTSIDE = re.compile(r"url\((?!#)|@import|expression|javascript:", re.IGNORECASE)
+OWN_PIXELS = "data:image/png;base64,"
+# Properties with numbers, words, colors and parts of the drawing: no escape, text or address.
+PLAIN_STYLE = re.compile(r"(?:[\w\s:;.,#%*{}-]|url\(#[\w-]+\))*")
 NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 # What `dlbook.pages.save` calls files: beside the site, no browser takes these for a page.
 SAVED = re.compile(r"[\w-]+\.(json|safetensors)", re.ASCII)
@@ -109,15 +112,31 @@ def plain_drawing(text: str) -> str | None:
 
 def _only_draws(element: ET.Element) -> bool:
     space, _, name = element.tag.rpartition("}")
-    if space != "{" + NAMESPACES[""] or name not in SHAPES or OUTSIDE.search(element.text or ""):
+    if space != "{" + NAMESPACES[""] or name not in SHAPES or (element.tail or "").strip():
         return False
-    for attribute, value in element.attrib.items():
-        mark = attribute.removeprefix("{" + NAMESPACES["xlink"] + "}")
-        if mark not in MARKS or OUTSIDE.search(value):
-            return False
-        if mark == "href" and not (value.startswith("#") or OWN_PIXELS.fullmatch(value)):
-            return False
-    return True
+    said = element.text or ""
+    if said.strip() and not (name == "style" and PLAIN_STYLE.fullmatch(said)):
+        return False
+    marks = {key.removeprefix("{" + NAMESPACES["xlink"] + "}"): value for key, value in element.items()}
+    return marks.keys() <= MARKS and all(map(_is_plain, marks, marks.values()))
+
+
+def _is_plain(mark: str, value: str) -> bool:
+    if mark in ("style", "clip-path"):
+        return PLAIN_STYLE.fullmatch(value) is not None
+    return mark != "href" or value.startswith("#") or _is_picture(value)
+
+
+def _is_picture(address: str) -> bool:
+    """Tell whether an address is itself a PNG that can be shown."""
+    if not address.startswith(OWN_PIXELS):
+        return False
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(address.removeprefix(OWN_PIXELS)))) as image:
+            image.load()
+            return image.format == "PNG"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def plain_html(text: str) -> str | None:

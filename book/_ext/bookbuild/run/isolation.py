@@ -22,7 +22,8 @@ FIGURES = Path(__file__).with_name("matplotlibrc")
 FONT = """\
 import font_source_serif_pro, pathlib, matplotlib.font_manager
 for _font in pathlib.Path(font_source_serif_pro.font_directory).glob('*.otf'): \
-matplotlib.font_manager.fontManager.addfont(_font)"""
+matplotlib.font_manager.fontManager.addfont(_font)
+del font_source_serif_pro, pathlib, matplotlib, _font"""
 ARGUMENTS = [
     # A file beside a page is no module, and no warning is owed on a connection that only this machine sees.
     "--InteractiveShellApp.ignore_cwd=True",

@@ -84,7 +84,10 @@ class _Client(NotebookClient):
         code = await self.km.provisioner.poll() if self.km and self.km.provisioner else None
         if code is None or code >= 0:
             return ""
-        ended_by = signal.Signals(-code).name
+        try:
+            ended_by = signal.Signals(-code).name
+        except ValueError:  # one of many without a name
+            ended_by = f"signal {-code}"
         return f" of {ended_by}" + (f": {REMEDIES[ended_by]}" if ended_by in REMEDIES else "")
 
 

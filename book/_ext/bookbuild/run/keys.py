@@ -33,9 +33,7 @@ from bookbuild.run.dependencies import (
     syntax_trees,
 )
 from bookbuild.run.isolation import FIGURES, shared_settings
-from dlbook.data.image_sets import stand_ins_are_permitted
 from dlbook.data.registry import REGISTRY
-from dlbook.data.source import DataError
 
 PACKAGE = "dlbook"
 
@@ -236,15 +234,3 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
         then, now = before.get(part, {}), after.get(part, {})  # an earlier version knew fewer parts
         found += [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     return found
-
-
-def small_data_suffice() -> bool:
-    """Tell whether this build is not to be published, so that small data may take the place of the real.
-
-    Raises:
-        BookError: ``DLBOOK_STANDINS`` says nothing that is known.
-    """
-    try:
-        return stand_ins_are_permitted()
-    except DataError as error:
-        raise BookError(str(error)) from error
