@@ -10,7 +10,6 @@ from bookbuild.run import data_sets, execute
 from bookbuild.run.cache import ExecutionCache
 from conftest import ROOT
 from rendered_book import RenderedBook
-from small_book import FRONT_MATTER
 
 from dlbook.data.entries import Entry
 from dlbook.data.registry import REGISTRY
@@ -25,12 +24,8 @@ NEEDS = "from dlbook import data, pages\ndata.load('mnist')\npages.load('one', '
 def written(tmp_path) -> RenderedBook:
     """A book of one page, which loads MNIST and VGG16's weights."""
     book = RenderedBook(tmp_path / "book")
-    write(book, "one", f"from dlbook import pages\n{LOADS}\npages.save('table', 1)")
+    book.write_code("one", f"from dlbook import pages\n{LOADS}\npages.save('table', 1)")
     return book
-
-
-def write(book: RenderedBook, name: str, code: str) -> None:
-    book.write(name, f"{FRONT_MATTER}\n# {name}\n\n```{{code-cell}}\n{code}\n```\n")
 
 
 @pytest.fixture
@@ -59,7 +54,7 @@ def without(book: Book, *names: str) -> Book:
 
 
 def test_outputs_of_the_original_data_need_no_data_and_no_host(written, present, monkeypatch):
-    write(written, "two", NEEDS)
+    written.write_code("two", NEEDS)
     present(["mnist", "vgg16"])
     for name in ("one", "two"):
         written.compute(name, {})
@@ -83,10 +78,10 @@ def test_what_a_stand_in_gave_is_taken_only_where_nothing_better_can_be_had(writ
 def test_a_page_whose_needed_page_is_executed_is_executed_behind_it_with_its_data(
     written, present, monkeypatch
 ):
-    write(written, "two", NEEDS)
+    written.write_code("two", NEEDS)
     present(["mnist", "vgg16"])
     written.compute("two", {})
-    write(written, "one", f"from dlbook import pages\n{LOADS}\npages.save('table', 2)")
+    written.write_code("one", f"from dlbook import pages\n{LOADS}\npages.save('table', 2)")
     present([])
     fetched: list[str] = []
 
@@ -103,7 +98,7 @@ def test_a_page_whose_needed_page_is_executed_is_executed_behind_it_with_its_dat
 
 
 def test_a_page_that_was_not_asked_for_has_nothing_fetched_for_it(written, present, monkeypatch):
-    write(written, "two", "from dlbook import data\ndata.load('cifar10')")
+    written.write_code("two", "from dlbook import data\ndata.load('cifar10')")
     present([])
     fetched: list[str] = []
     monkeypatch.setattr(execute, "answers", lambda address: True)
@@ -116,7 +111,7 @@ def test_a_page_that_was_not_asked_for_has_nothing_fetched_for_it(written, prese
 def test_what_other_machines_were_to_execute_is_missed_and_neither_fetched_for_nor_executed(
     written, present, monkeypatch
 ):
-    write(written, "two", NEEDS)
+    written.write_code("two", NEEDS)
     present(["mnist", "vgg16"])
     written.compute("one", {})
     present([])

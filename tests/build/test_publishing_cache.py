@@ -21,16 +21,11 @@ from bookbuild.run.exchange import (
     published,
 )
 from rendered_book import RenderedBook
-from small_book import FRONT_MATTER
 
 pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
 SAVES = "from dlbook import pages\npages.save('table', {number})"
 LOADS = "from dlbook import data, pages\ndata.load('mnist')\npages.load('one', 'table')"
-
-
-def write(book: RenderedBook, name: str, code: str) -> None:
-    book.write(name, f"{FRONT_MATTER}\n# {name}\n\n```{{code-cell}}\n{code}\n```\n")
 
 
 @pytest.fixture
@@ -39,8 +34,8 @@ def executed(tmp_path, monkeypatch) -> Book:
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "none"))
     book = RenderedBook(tmp_path / "book")
     for number in (1, 2):
-        write(book, "one", SAVES.format(number=number))
-        write(book, "two", LOADS)
+        book.write_code("one", SAVES.format(number=number))
+        book.write_code("two", LOADS)
         for device in ("cuda", "cpu"):
             monkeypatch.setattr("bookbuild.run.keys.device_kind", lambda device=device: device)
             for name in ("one", "two"):
@@ -85,7 +80,7 @@ def test_what_a_runner_of_one_page_hands_on_is_that_page_alone(executed, tmp_pat
 
 def test_nothing_to_publish_is_an_error(tmp_path):
     book = RenderedBook(tmp_path / "book")
-    write(book, "one", "1 + 1")
+    book.write_code("one", "1 + 1")
     with pytest.raises(CacheError, match="build the book first"):
         export(book.book, tmp_path / "cache.tar.gz")
 

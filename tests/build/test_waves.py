@@ -11,16 +11,11 @@ from bookbuild.run.keys import Keys
 from bookbuild.run.plan import waves
 from conftest import ROOT
 from rendered_book import RenderedBook
-from small_book import FRONT_MATTER
 
 pytestmark = pytest.mark.quick
 
 SAVES = "from dlbook import data, pages\ndata.load('mnist')\npages.save('table', 1)"
 LOADS = "from dlbook import data, pages\ndata.load('mnist')\ndata.load('cifar10')\npages.load('one', 'table')"
-
-
-def write(book: RenderedBook, name: str, code: str) -> None:
-    book.write(name, f"{FRONT_MATTER}\n# {name}\n\n```{{code-cell}}\n{code}\n```\n")
 
 
 @pytest.fixture
@@ -29,7 +24,7 @@ def written(tmp_path, monkeypatch) -> RenderedBook:
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "none"))
     book = RenderedBook(tmp_path / "book")
     for name, code in (("one", SAVES), ("two", LOADS), ("three", "1 + 1")):
-        write(book, name, code)
+        book.write_code(name, code)
     return book
 
 
@@ -63,7 +58,7 @@ def test_what_the_cache_has_is_not_executed_and_not_waited_for(written, compute)
     assert planned(written.book) == {"first": {"two": "cifar10+mnist"}, "second": {}}
     compute("two")
     assert planned(written.book) == {"first": {}, "second": {}}
-    write(written, "one", SAVES.replace("1)", "2)"))
+    written.write_code("one", SAVES.replace("1)", "2)"))
     assert planned(written.book) == {"first": {"one": "mnist"}, "second": {"two": "cifar10+mnist"}}
 
 
@@ -73,8 +68,8 @@ def test_what_a_stand_in_gave_is_executed(written):
 
 
 def test_a_third_wave_is_refused_with_a_remedy(written):
-    write(written, "two", f"{LOADS}\npages.save('table', 2)")
-    write(written, "three", "from dlbook import pages\npages.load('two', 'table')")
+    written.write_code("two", f"{LOADS}\npages.save('table', 2)")
+    written.write_code("three", "from dlbook import pages\npages.load('two', 'table')")
     with pytest.raises(BookError, match=r"three loads files of two, .* of one: .* Let three load from one"):
         planned(written.book)
 

@@ -13,6 +13,7 @@ from expressions import holds
 from packaging.requirements import Requirement
 from platformdirs.unix import Unix
 from repo2docker.buildpacks import PythonBuildPack
+from small_runner import git
 
 from dlbook.data.registry import REGISTRY
 
@@ -178,14 +179,6 @@ def test_steps_only_call_make_or_scripts_that_exist(workflow):
             command, *arguments = line.split()
             assert command in ("make", "gh") or (ROOT / command).exists(), line
             assert command != "make" or set(arguments) <= targets, line
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    told = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return told.stdout.strip()
 
 
 def test_a_branch_is_replaced_by_a_folder_and_left_alone_if_nothing_changed(tmp_path):

@@ -88,6 +88,10 @@ class RenderedBook:
         (self.source / f"{name}.md").write_text(text)
         self._list(name)
 
+    def write_code(self, name: str, code: str) -> None:
+        """Write a page of one cell with that code."""
+        self.write(name, f"{FRONT_MATTER}\n# {name}\n\n```{{code-cell}}\n{code}\n```\n")
+
     def _list(self, name: str) -> None:
         if name not in self.names:
             self.names.append(name)
