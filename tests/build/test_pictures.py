@@ -92,7 +92,7 @@ def test_a_drawing_is_shown_in_the_place_and_size_of_the_pixels(book):
 
 
 def test_a_drawing_for_which_a_reader_would_wait_longer_is_shown_as_pixels(book):
-    noise = "".join(map(str, np.random.default_rng(0).integers(0, 10, 100_000)))
+    noise = "".join(map(str, np.random.default_rng(0).integers(0, 10, 400_000)))
     image = show_drawing(book, f'<path d="M 0 {noise}"/>')
     assert file(book, image).suffix == ".webp"
     assert image.parent["class"] == ["drawn"]

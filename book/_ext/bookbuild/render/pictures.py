@@ -13,7 +13,8 @@ from sphinx.transforms import SphinxTransform
 from bookbuild.render import drawings
 
 DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under the checksum of its content
-HEAVIER = 1.5  # times the bytes of the pixels that a drawing may have: it is sharper, and right in the dark
+# A drawing, which is sharper, and right in the dark, is shown up to so many bytes, or times those of the pixels.
+LIGHT, HEAVIER = 100_000, 1.5
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
 
@@ -113,7 +114,7 @@ def _drawing(path: Path, pixels: Path) -> Path | None:
         unfinished.write_text(drawings.adapt(path.read_text(encoding="utf-8")), encoding="utf-8")
         unfinished.replace(made)
     weight = drawings.weight(made.read_text(encoding="utf-8"))
-    return made if weight <= HEAVIER * pixels.stat().st_size else None
+    return made if weight <= max(LIGHT, HEAVIER * pixels.stat().st_size) else None
 
 
 def visit(translator: Any, node: Picture) -> None:
