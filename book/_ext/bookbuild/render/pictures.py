@@ -13,7 +13,7 @@ from sphinx.transforms import SphinxTransform
 from bookbuild.render import drawings
 
 DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under the checksum of its content
-# A drawing, which is sharper, and right in the dark, is shown up to so many bytes, or times those of the pixels.
+# A drawing is sharper, and right in the dark: it is shown up to so many bytes, or times those of the pixels.
 LIGHT, HEAVIER = 100_000, 1.5
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
