@@ -21,6 +21,7 @@ def ground(page: Page) -> list[int]:
 
 def seen(figure: Locator) -> np.ndarray:
     """Return what is on the screen: int, (H, W, 3)."""
+    figure.scroll_into_view_if_needed()  # before that, a picture far below is waited for without end
     figure.evaluate("image => image.decode()")
     with Image.open(io.BytesIO(figure.screenshot())) as image:
         return np.asarray(image.convert("RGB"), int)
