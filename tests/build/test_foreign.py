@@ -175,10 +175,12 @@ def test_no_bracket_of_plain_html_opens_what_was_not_seen(text):
 
 
 def test_what_the_book_itself_puts_out_is_shown_as_it_was(tmp_path):
+    drawing = plain_drawing(in_a_drawing(""))  # which is written in that way; its file is named by its content
+    assert drawing
     shown = (
         {"text/markdown": TABLE, "text/plain": TABLE},
         {"text/html": PARAGRAPH, "text/plain": "MNIST"},
-        {"image/png": PNG, "image/svg+xml": in_a_drawing(""), "text/plain": "<Figure>"},
+        {"image/png": PNG, "image/svg+xml": drawing, "text/plain": "<Figure>"},
     )
     theirs, ours = books(tmp_path, *shown)
     assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
