@@ -175,7 +175,7 @@ def test_no_bracket_of_plain_html_opens_what_was_not_seen(text):
 
 
 def test_what_the_book_itself_puts_out_is_shown_as_it_was(tmp_path):
-    drawing = plain_drawing(in_a_drawing(""))  # which is written in that way; its file is named by its content
+    drawing = plain_drawing(in_a_drawing(""))  # as it is written: its file is named by its content
     assert drawing
     shown = (
         {"text/markdown": TABLE, "text/plain": TABLE},
