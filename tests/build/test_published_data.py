@@ -59,7 +59,7 @@ def test_outputs_of_the_original_data_need_no_data_and_no_host(written, present,
     for name in ("one", "two"):
         written.compute(name, {})
     present([])
-    monkeypatch.setattr(execute, "answers", lambda address: pytest.fail(f"{address} was asked"))
+    monkeypatch.setattr(data_sets, "answers", lambda address: pytest.fail(f"{address} was asked"))
     monkeypatch.setenv("DLBOOK_STANDINS", "never")
     book = written.book
     assert run(book, monkeypatch) == ([], [])
@@ -89,7 +89,7 @@ def test_a_page_whose_needed_page_is_executed_is_executed_behind_it_with_its_dat
         fetched.append(command[-1])
         present(fetched)
 
-    monkeypatch.setattr(execute, "answers", lambda address: True)
+    monkeypatch.setattr(data_sets, "answers", lambda address: True)
     monkeypatch.setattr(execute.subprocess, "run", fetch)
     book = written.book
     assert run(book, monkeypatch) == ([], ["one", "two"])
@@ -101,7 +101,7 @@ def test_a_page_that_was_not_asked_for_has_nothing_fetched_for_it(written, prese
     written.write_code("two", "from dlbook import data\ndata.load('cifar10')")
     present([])
     fetched: list[str] = []
-    monkeypatch.setattr(execute, "answers", lambda address: True)
+    monkeypatch.setattr(data_sets, "answers", lambda address: True)
     monkeypatch.setattr(execute.subprocess, "run", lambda command, check: fetched.append(command[-1]))
     monkeypatch.setenv("DLBOOK_CHAPTERS", "two")
     assert run(written.book, monkeypatch) == ([], ["two"])
@@ -115,7 +115,7 @@ def test_what_other_machines_were_to_execute_is_missed_and_neither_fetched_for_n
     present(["mnist", "vgg16"])
     written.compute("one", {})
     present([])
-    monkeypatch.setattr(execute, "answers", lambda address: pytest.fail(f"{address} was asked"))
+    monkeypatch.setattr(data_sets, "answers", lambda address: pytest.fail(f"{address} was asked"))
     monkeypatch.setenv("DLBOOK_EXECUTE", "never")
     (failure,), executed = run(written.book, monkeypatch)
     assert failure.startswith("the run of two failed: its runner left no outputs of the original data")
