@@ -90,7 +90,7 @@ def test_a_page_whose_needed_page_is_executed_is_executed_behind_it_with_its_dat
         present(fetched)
 
     monkeypatch.setattr(data_sets, "answers", lambda address: True)
-    monkeypatch.setattr(execute.subprocess, "run", fetch)
+    monkeypatch.setattr(data_sets.subprocess, "run", fetch)
     book = written.book
     assert run(book, monkeypatch) == ([], ["one", "two"])
     assert fetched == ["mnist", "vgg16"]
@@ -102,7 +102,7 @@ def test_a_page_that_was_not_asked_for_has_nothing_fetched_for_it(written, prese
     present([])
     fetched: list[str] = []
     monkeypatch.setattr(data_sets, "answers", lambda address: True)
-    monkeypatch.setattr(execute.subprocess, "run", lambda command, check: fetched.append(command[-1]))
+    monkeypatch.setattr(data_sets.subprocess, "run", lambda command, check: fetched.append(command[-1]))
     monkeypatch.setenv("DLBOOK_CHAPTERS", "two")
     assert run(written.book, monkeypatch) == ([], ["two"])
     assert fetched == ["cifar10"]
