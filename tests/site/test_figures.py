@@ -29,11 +29,11 @@ def seen(page: Page) -> np.ndarray:
 
 def drawings(page: Page) -> list[np.ndarray]:
     """Return what can be seen of each drawing: int, (H, W, 3)."""
+    whole = seen(page)  # first: a font that comes late moves what is below
     boxes = page.locator(DRAWING).evaluate_all(
         """images => images.map(image => image.getBoundingClientRect()).filter(({width}) => width > 0)
             .map(({top, bottom, left, right}) => [top + scrollY, bottom + scrollY, left, right])"""
     )
-    whole = seen(page)
     inside = ([*map(round, (top + 1, bottom - 1, left + 1, right - 1))] for top, bottom, left, right in boxes)
     return [whole[top:bottom, left:right] for top, bottom, left, right in inside]
 
