@@ -37,7 +37,7 @@ HEAD = re.compile(r"\A.*?(?=<svg)|<metadata>.*?</metadata>\s*", re.DOTALL)
 COLOR = re.compile(r"\b(fill|stroke): (#[0-9a-f]{6})\b")
 STYLE = re.compile(r'style="[^"]*"')
 PLACES = re.compile(r'\b(?:d|x|y)="[^"]*"|translate\([^)]*\)')
-LONG = re.compile(rf"-?\d+\.\d{{{DIGITS + 1},}}")
+LONG = re.compile(rf"(?<!\d)-?\d+\.\d{{{DIGITS + 1},}}")  # looked for where a number begins, and nowhere else
 PIXELS = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 
 

@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from bookbuild.book import Book
 from bookbuild.loopback import served
+from dlbook.data.files import draft
 
 if TYPE_CHECKING:
     from pypdf import PdfWriter
@@ -108,6 +109,5 @@ def _join(sheets: dict[str, Path], target: Path) -> None:
     for title, path in sheets.items():
         writer.append(str(path), outline_item=title)
     _pack(writer)
-    unfinished = target.with_suffix(".unfinished")
-    writer.write(unfinished)
-    unfinished.replace(target)
+    with draft(target) as written:
+        writer.write(written)

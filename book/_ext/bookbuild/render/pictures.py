@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 from bookbuild.render import drawings
+from dlbook.data.files import draft
 
 DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under the checksum of its content
 # A drawing is sharper, and right in the dark: it is shown up to so many bytes, or times those of the pixels.
@@ -99,10 +100,8 @@ def _smaller(path: Path) -> Path:
     """
     smaller = path.with_suffix(".webp")
     if not smaller.exists():
-        unfinished = path.with_suffix(".unfinished")
-        with Image.open(path) as image:
-            image.save(unfinished, "WebP", quality=drawings.QUALITY)
-        unfinished.replace(smaller)
+        with draft(smaller) as written, Image.open(path) as image:
+            image.save(written, "WebP", quality=drawings.QUALITY)
     return min(smaller, path, key=lambda each: each.stat().st_size)
 
 
@@ -110,9 +109,8 @@ def _drawing(path: Path, pixels: Path) -> Path | None:
     """Return matplotlib's drawing made for the site's pages; None where a reader would wait longer for it."""
     made = path.with_name(f"{path.stem}-{drawings.MARK}.svg")
     if not made.exists():
-        unfinished = made.with_suffix(".unfinished")
-        unfinished.write_text(drawings.adapt(path.read_text(encoding="utf-8")), encoding="utf-8")
-        unfinished.replace(made)
+        with draft(made) as written:
+            written.write_text(drawings.adapt(path.read_text(encoding="utf-8")), encoding="utf-8")
     weight = drawings.weight(made.read_text(encoding="utf-8"))
     return made if weight <= max(LIGHT, HEAVIER * pixels.stat().st_size) else None
 
