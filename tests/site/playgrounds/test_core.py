@@ -257,7 +257,7 @@ def test_a_long_drawing_lets_the_browser_in_and_ends_with_the_last_state(browser
                 for (let state = 2; state < 9; state++) element.set(state);
             }"""
         )
-        # The last part of the first drawing may show the last state already: only the count tells that it was drawn anew.
+        # The first drawing may end with the last state already: only the count tells that it was drawn anew.
         found.wait_for("document.querySelector('try-slow').shown.length >= 10")
         shown = found.page.evaluate(
             """async () => {
