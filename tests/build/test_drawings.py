@@ -15,6 +15,7 @@ from coloraide import Color
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dlbook.data import bundled
 from dlbook.visualize import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE
 from dlbook.visualize.schematics.canvas import pale
 
@@ -75,6 +76,15 @@ def pixels(text: str) -> np.ndarray:
 
 def test_pixels_look_the_same(drawing):
     assert np.abs(pixels(adapt(drawing)) - pixels(drawing)).mean() < 2
+
+
+def test_a_photograph_looks_the_same_and_is_a_fourth_of_its_bytes():
+    photograph = bundled.grayscale("camera")
+    file = io.BytesIO()
+    Image.fromarray(photograph).save(file, "PNG")
+    png = f'<svg>"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"</svg>'
+    assert np.abs(pixels(adapt(png)) - pixels(png)).mean() < 2
+    assert len(adapt(png)) < len(png) / 4
 
 
 def test_it_is_lighter_and_names_nobody(drawing):
