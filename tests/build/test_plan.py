@@ -6,14 +6,14 @@ import psutil
 import pytest
 from bookbuild.book import BookError
 from bookbuild.run import workers
-from small_book import ENDLESS, Book
+from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
 # Goes on only when the other chapter has begun too, which one after the other they never would.
 MEET = """import pathlib, time
 mine, other = map(pathlib.Path, {paths!r})
 mine.touch()
-deadline = time.monotonic() + 240
+deadline = time.monotonic() + {patience}
 while not other.exists() and time.monotonic() < deadline:
     time.sleep(0.1)
 assert other.exists()
@@ -55,7 +55,8 @@ def test_an_unknown_chapter_is_refused(book):
 
 def test_two_chapters_run_side_by_side_and_share_the_cores(book, tmp_path):
     for name, other in (("data", "plain"), ("plain", "data")):
-        book.write(name, IMPORTS + MEET.format(paths=[str(tmp_path / name), str(tmp_path / other)]))
+        paths = [str(tmp_path / name), str(tmp_path / other)]
+        book.write(name, IMPORTS + MEET.format(paths=paths, patience=PATIENCE))
     assert book.build(DLBOOK_WORKERS="2", OMP_NUM_THREADS="") == ["data", "plain"]
     assert book.build() == []
     assert "executing cnn/data, cnn/plain" not in book.said
@@ -74,7 +75,7 @@ def test_side_by_side_an_interrupt_leaves_no_process(book):
         book.write(name, ENDLESS)
     below = book.interrupt(2, DLBOOK_WORKERS="2")
     assert len(below) >= 2  # two kernels
-    _, alive = psutil.wait_procs(below, timeout=30)
+    _, alive = psutil.wait_procs(below, timeout=PATIENCE)
     assert alive == []
 
 

@@ -13,15 +13,16 @@ from small_book import FRONT_MATTER
 pytestmark = pytest.mark.quick
 CELLS = (
     "import sklearn.decomposition",
-    "block = b'x' * 300_000_000\ndel block",
+    "block = b'x' * 300_000_000\n{wait}\ndel block",
     "import time\ntime.sleep(1)",
     "from matplotlib import pyplot as plt\n[plt.subplots(3, 3) for _ in range(5)]\nplt.close('all')",
 )
 TRAINING, CONVOLUTION = ("/x/dlbook/training.py", "train_epoch"), ("/x/torch/nn/modules/conv.py", "forward")
 
 
-def test_a_profile_says_what_each_cell_took(tmp_path):
-    text = f"{FRONT_MATTER}\n# Page\n\n" + "\n".join(f"```{{code-cell}}\n{cell}\n```\n" for cell in CELLS)
+def test_a_profile_says_what_each_cell_took(tmp_path, seeing):
+    cells = [cell.replace("{wait}", seeing.wait(300_000_000)) for cell in CELLS]
+    text = f"{FRONT_MATTER}\n# Page\n\n" + "\n".join(f"```{{code-cell}}\n{cell}\n```\n" for cell in cells)
     page = Page("page", tmp_path / "page.md", text)
     run = profile.ProfiledRun(page, page.notebook({}), tmp_path / "run", {})
     assert run.execute(1) is None
@@ -30,7 +31,10 @@ def test_a_profile_says_what_each_cell_took(tmp_path):
     assert begun == [cell.splitlines()[0] for cell in CELLS]
     assert max(importing.kinds, key=importing.kinds.get) == "imports"
     assert holding.memory > 300_000_000 > waiting.memory
-    assert waiting.kinds["other"] > 0.9 * waiting.seconds
+    assert waiting.kinds["other"] > 0.9 * sum(waiting.kinds.values())
+    # The kernel may count late, and the build hear late, on a machine with much else to do.
+    assert 0.1 * waiting.seconds < waiting.kinds["other"] < 10 * waiting.seconds
+    assert waiting.seconds >= 1
     assert "figures" in drawing.kinds
     *rows, total, most = profile.report("page", costs)
     assert len(rows) == 1 + len(CELLS)

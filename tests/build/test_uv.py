@@ -66,7 +66,7 @@ def install(target: Path, **told: str) -> bool:
     """Let uv install the small package into a folder, told of this; tell whether it could."""
     command = [sys.executable, "-m", "bookbuild.uv", "pip", "install", "--target", target, "small-thing"]
     paths = {"PYTHONPATH": str(ROOT / "book" / "_ext"), "UV_CACHE_DIR": str(target.with_suffix(".cache"))}
-    patience = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "0", "UV_NO_CONFIG": "1"}
+    patience = {"UV_HTTP_TIMEOUT": "300", "UV_HTTP_RETRIES": "0", "UV_NO_CONFIG": "1"}
     done = subprocess.run(command, env=os.environ | paths | patience | told, capture_output=True, text=True)
     assert (done.returncode == 0) == (target / "small_thing.py").exists(), done.stderr
     return done.returncode == 0

@@ -143,9 +143,11 @@ def test_on_paper_a_page_is_light_open_and_whole(browser, address, path, scheme)
 def test_what_a_search_shows_of_a_page_is_its_text(browser, address, words):
     """And no source of a formula, nor the words on the page's buttons."""
     page, errors = open_page(browser, f"{address}/search.html?q={words}")
-    several = "document.querySelectorAll('#search-results li p.context').length > 1"
-    wait_until(page, several)  # Sphinx fetches the pages that it found one after the other
+    page.get_by_text("Search finished, found").wait_for()
+    # Sphinx fetches each page that it found, and puts what it shows of it behind the link.
+    wait_until(page, "[...document.querySelectorAll('#search-results li')].every(each => each.children[1])")
     found = page.locator("#search-results li p.context").all_inner_texts()
+    assert len(found) > 1
     assert not [text for text in found if TEX.search(text) or "Print to PDF" in text]
     assert errors == []
     page.context.close()
@@ -153,8 +155,7 @@ def test_what_a_search_shows_of_a_page_is_its_text(browser, address, words):
 
 def test_search_finds_a_chapter(browser, address):
     page, errors = open_page(browser, f"{address}/search.html?q=backpropagation")
-    page.wait_for_selector("#search-results li a", timeout=10_000)
-    assert "multi-layer perceptron" in page.inner_text("#search-results")
+    page.locator("#search-results li a", has_text="multi-layer perceptron").first.wait_for()
     assert errors == []
     page.context.close()
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bookbuild.loopback import served
-from browsing import built_site, open_page
+from browsing import built_site, open_page, wait_until
 from playwright.sync_api import Browser, Page
 from topics import CHAPTERS, PAGES
 
@@ -28,6 +28,11 @@ new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRece
     self.moved.push([entry.value, entry.sources.map(({node}) => node?.outerHTML?.slice(0, 200) ?? "")])))
     .observe({type: "layout-shift", buffered: true});
 """
+# Whether all letters are there, and all pictures that are in the window.
+SEEN = """document.fonts.status === "loaded" && [...document.images].every(image => {
+    const {top, bottom} = image.getBoundingClientRect();
+    return image.complete || top >= innerHeight || bottom <= 0;
+})"""
 # Waits until nothing has come for a second; Playwright has a wait that never ends if a request is given up.
 REST = """async () => {
     const come = () => performance.getEntriesByType("resource").length;
@@ -52,6 +57,7 @@ def slow_page(browser: Browser, url: str, width: int) -> tuple[Page, list[str]]:
     sent: list[str] = []
     page.on("response", lambda answer: sent.append(answer.url))
     page.goto(url, wait_until="load")
+    wait_until(page, SEEN)
     page.evaluate(REST)
     return page, sent
 

@@ -1,4 +1,4 @@
-"""Playgrounds in a browser: on their pages of the built site, or on a bare page of a test's own.
+"""Playgrounds in a browser: on their pages of the built site, or on a bare page of a test (`bare_page`).
 
 with playground("draw-digit") as opened:
 opened.element.get_by_role("button", name="A test digit").click()
@@ -9,25 +9,18 @@ logits = opened.call("./draw-digit/network.js", "read", weights, image)
 """
 
 import gzip
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from bookbuild.loopback import served
-from bookbuild.render.playgrounds import Playground, copy_scripts
+from bookbuild.render.playgrounds import Playground
 from browsing import built_site, open_page, wait_until
 from playwright.sync_api import Browser, Locator, Page, Request, Route
+from resting import wait_until_at_rest, wait_until_drawn, watch
 
-# What the site's pages are served under, and nothing is loosened for a playground.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; worker-src 'self'"
-)
-ROOT = Path(__file__).parents[2]
 # Milliseconds that a usual laptop of 2024 takes for the sums of `Opened.pace`.
 LAPTOP = 4.0
 
@@ -68,6 +61,11 @@ class Opened:
         """What the playground last said in words."""
         return self.element.locator(".foot [role=status]").inner_text()
 
+    def hear(self, part: str) -> "Opened":
+        """Wait until the playground has said something with these words in it."""
+        self.element.locator(".foot [role=status]", has_text=part).wait_for()
+        return self
+
     @property
     def script(self) -> str:
         """Address of the playground's script."""
@@ -78,18 +76,36 @@ class Opened:
         self.element.scroll_into_view_if_needed()
         self.page.mouse.move(1, 1)
 
+    @property
+    def fragment(self) -> str:
+        """What the page's address holds behind its #; Playwright hears of a change only later."""
+        return str(self.page.evaluate("location.hash.slice(1)"))
+
     def start(self) -> "Opened":
-        """Come to the playground, and wait until it runs."""
+        """Come to the playground, and wait until it runs and is at rest."""
         self.come()
+        return self.run()
+
+    def run(self) -> "Opened":
+        """Wait until the playground runs and is at rest."""
         self.page.wait_for_selector(f"{self.about.name}.running")
+        return self.rest()
+
+    def rest(self) -> "Opened":
+        """Wait until the playground has computed what it computes of itself, and has drawn it."""
+        wait_until_at_rest(self.page, self.about.name)
+        return self
+
+    def drawn(self) -> "Opened":
+        """Wait until all that was asked to be drawn has been drawn; what is still computed comes later."""
+        wait_until_drawn(self.page, self.about.name)
         return self
 
     def release(self) -> None:
-        """Let the held data come, and wait until the playground runs and has come to rest."""
+        """Let the held data come, and wait until the playground runs and is at rest."""
         for route in self.held:
             route.continue_()
-        self.page.wait_for_selector(f"{self.about.name}.running")
-        self.page.wait_for_timeout(1000)
+        self.run()
 
     def slow_down(self, times: float) -> None:
         """Slow the page's processor down, as on a cheap phone; 1 is its own speed."""
@@ -192,7 +208,8 @@ class Opened:
         )
 
     def heap(self) -> float:
-        """Return the bytes of JavaScript's heap after a collection."""
+        """Return the bytes of JavaScript's heap after a collection, once nothing is left to be drawn."""
+        self.drawn()
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.collectGarbage")
         return float(session.send("Runtime.getHeapUsage")["usedSize"])
@@ -236,6 +253,7 @@ def opened(
     """Open a playground's page, as the fixture `playground` does for the site."""
     page, errors = open_page(browser, "about:blank", width, scheme, **settings)
     found = Opened(page, about, address, errors)
+    watch(page, about.name)
     page.on("request", lambda request: found.requests.append(request))
     if hold_data:
         page.route("**/*.tensors", lambda route: found.held.append(route))
@@ -259,47 +277,3 @@ def playground(browser: Browser, address: str) -> Callable[..., AbstractContextM
         return opened(browser, address, found[0], **settings)  # type: ignore[arg-type]
 
     return open_one
-
-
-@dataclass
-class BarePage:
-    """A page with one playground and nothing else, and a site around it; for scripts that no page has yet.
-
-    Attributes:
-        folder: an empty one, for the site.
-    """
-
-    folder: Path
-    pages_folder: Path = ROOT / "book"
-
-    def write(self, name: str, tensors: Mapping[str, object] | None = None) -> Playground:
-        """Write the page, with the present scripts.
-
-        Args:
-            name: of the playground.
-            tensors: what its page would save; None where it saves nothing.
-        """
-        from safetensors.torch import save
-
-        copy_scripts(self.pages_folder, self.folder / "scripts")
-        about = Playground("index", name, f"scripts/{name}.js")
-        attributes = f'data-script="{about.script}"'
-        if tensors is not None:
-            packed = gzip.compress(save(dict(tensors)), 9, mtime=0)  # type: ignore[arg-type]
-            (self.folder / "data.tensors").write_bytes(packed)
-            digest = hashlib.sha256(packed).hexdigest()
-            about = Playground("index", name, about.script, "data.tensors", len(packed), digest)
-            attributes += f' data-data="data.tensors" data-length="{len(packed)}" data-checksum="{digest}"'
-        (self.folder / "index.html").write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>A playground</title>'
-            '<meta name="viewport" content="width=device-width">'
-            '<link rel="icon" href="data:,"><link rel="stylesheet" href="scripts/playgrounds.css">'
-            f'<script type="module" src="{about.script}"></script><body>'
-            f'<{name} id="{name}" class="playground" {attributes}>'
-            f'<div class="fallback"><p>The fallback.</p></div></{name}></body></html>'
-        )
-        return about
-
-    def serve(self) -> AbstractContextManager[str]:
-        """Serve the folder under the site's policy; the context is the address."""
-        return served(self.folder, {"Content-Security-Policy": POLICY})

@@ -36,8 +36,10 @@ peak_gpu_memory = lambda: 0
 # Says in the log that it has begun, and goes on for longer than any test waits.
 ENDLESS = """import os, time
 open(os.environ["EXECUTED_LOG"], "a").write("begun\\n")
-time.sleep(600)
+time.sleep(3600)
 """
+# Seconds that a build, or what it has begun, is waited for before a test fails: far from any real machine.
+PATIENCE = 900
 
 
 class Book:
@@ -109,7 +111,7 @@ class Book:
         )
 
     def _end(self, build: subprocess.Popen[str], endless: int, number: int) -> list[psutil.Process]:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE
         while (begun := self.executed().count("begun")) < endless and time.monotonic() < deadline:
             time.sleep(0.1)
         processes = psutil.Process(build.pid).children(recursive=True)
@@ -127,7 +129,7 @@ class Book:
 
     def finish(self, build: subprocess.Popen[str]) -> int:
         """Wait for a build, keep what it said, and return its exit code."""
-        self.said, self.errors = build.communicate(timeout=300)
+        self.said, self.errors = build.communicate(timeout=PATIENCE)
         return build.returncode
 
     def executed(self) -> list[str]:

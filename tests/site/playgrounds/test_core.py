@@ -5,8 +5,10 @@ import shutil
 import pytest
 import torch
 import torch.nn.functional as F
+from bare_page import BarePage
 from conftest import ROOT
-from playing import BarePage, opened
+from playing import opened
+from resting import let_frames_pass
 
 from dlbook.playgrounds import restored, rounded
 
@@ -93,15 +95,20 @@ def test_a_keyboard_sets_it_the_address_keeps_it_and_reset_takes_it_back(browser
         found.page.keyboard.press("Tab")
         found.page.keyboard.press("ArrowRight")
         found.wait_for("location.hash === '#try-core?size=4'")
-        assert found.element.locator("output").inner_text() == "4 8 -12 2"
-        found.page.evaluate("location.hash = '#try-core'")  # a link to its place leaves it as it is
-        found.page.wait_for_timeout(100)
-        assert found.element.locator("output").inner_text() == "4 8 -12 2"
+        assert found.drawn().element.locator("output").inner_text() == "4 8 -12 2"
+        # A link to its place leaves it as it is.
+        found.page.evaluate(
+            """() => new Promise(go => {
+                addEventListener("hashchange", () => go());
+                location.hash = "#try-core";
+            })"""
+        )
+        assert found.drawn().element.locator("output").inner_text() == "4 8 -12 2"
         found.page.evaluate("location.hash = '#try-core?size=6'")
         found.wait_for("document.querySelector('try-core output').value === '6 12 -18 3'")
         found.element.get_by_role("button", name="Reset").click()
         found.wait_for("document.querySelector('try-core output').value === '3 6 -9 1.5'")
-        assert "#" not in found.page.url
+        assert found.fragment == ""
     with (
         bare.serve() as address,
         opened(browser, address, about, fragment="try-core?size=5", start=False) as found,
@@ -161,7 +168,7 @@ def test_data_are_fetched_when_the_reader_scrolls_near_and_the_fallback_is_print
     page.write_text(page.read_text().replace("<body>", f"<body>{'<p>far</p>' * 30}"))
     with bare.serve() as address, opened(browser, address, about, start=False) as found:
         found.wait_for("customElements.get('try-core')")
-        found.page.wait_for_timeout(200)
+        let_frames_pass(found.page)
         assert not [request for request in found.requests if request.url.endswith(about.data)]
         found.page.mouse.wheel(0, 10)
         found.page.wait_for_selector("try-core.running", state="attached")
@@ -253,19 +260,14 @@ def test_a_long_drawing_lets_the_browser_in_and_ends_with_the_last_state(browser
         found.page.evaluate(
             """async () => {
                 const element = document.querySelector("try-slow");
-                while (element.shown.length < 2) await new Promise(go => setTimeout(go, 5));
-                for (let state = 2; state < 9; state++) element.set(state);
+                element.set(2);
+                while (element.shown.length < 7) await new Promise(go => setTimeout(go));
+                for (let state = 3; state < 9; state++) element.set(state);
             }"""
         )
-        # The first drawing may end with the last state already: only the count tells that it was drawn anew.
-        found.wait_for("document.querySelector('try-slow').shown.length >= 10")
-        shown = found.page.evaluate(
-            """async () => {
-                for (let frame = 0; frame < 9; frame++) await new Promise(requestAnimationFrame);
-                return document.querySelector("try-slow").shown;
-            }"""
-        )
-        assert [part for _, part, _ in shown] == [*range(5)] * 2, "seven changes need one more drawing"
-        assert shown[-1][:2] == [8, 4], "the last state is not what is seen at the end"
-        for first, *_, last in (shown[:5], shown[5:]):
+        shown = found.drawn().page.evaluate("document.querySelector('try-slow').shown")
+        assert [part for _, part, _ in shown] == [*range(5)] * 3, "six changes need one more drawing"
+        assert [state for state, _, _ in shown[:7]] == [1] * 5 + [2] * 2, "nothing changed while it was drawn"
+        assert [state for state, _, _ in shown[-5:]] == [8] * 5, "the last state is not the one that is seen"
+        for first, *_, last in (shown[:5], shown[5:10], shown[10:]):
             assert last[2] > first[2], "the browser was not let in"

@@ -165,13 +165,13 @@ def test_a_mouse_draws_and_the_address_keeps_the_drawing(playground):
         found.page.mouse.up()
         assert "reads a 3" in found.status
         found.wait_for("location.hash.includes('strokes=')")
-        fragment = found.page.url.partition("#")[2]
+        fragment = found.fragment
         said = found.status
         found.element.get_by_role("button", name="Undo").click()
         assert found.status == "Draw a digit on the black pad."
         assert found.errors == []
     with playground(NAME, fragment=fragment) as found:
-        found.wait_for("document.querySelector('draw-digit [role=status]').textContent.includes('reads a 3')")
+        found.hear("reads a 3")
         assert "reads a 3" in said
 
 
@@ -195,7 +195,7 @@ def test_a_finger_draws_without_scrolling_and_scrolls_beside(playground):
         note = found.element.locator(".seen").bounding_box()
         x, y = note["x"] + note["width"] / 2, note["y"] + note["height"] - 10
         session.send("Input.synthesizeScrollGesture", {"x": x, "y": y, "yDistance": -200, "speed": 4000})
-        assert found.page.evaluate("scrollY") > before
+        found.wait_for(f"scrollY > {before}")
         assert found.errors == []
 
 
@@ -240,7 +240,6 @@ def test_misread_digits_are_misread_and_a_digit_can_be_asked_for(playground):
 )
 def test_whatever_the_address_says_it_runs(playground, said):
     with playground(NAME, fragment=f"{NAME}?{said}") as found:
-        found.page.wait_for_timeout(50)
         assert found.status
         assert found.errors == []
 

@@ -1,6 +1,7 @@
 """<edit-kernel>: what it computes is OpenCV's, and what a reader does has the effect that it should."""
 
 import gzip
+import json
 import re
 
 import cv2
@@ -46,8 +47,7 @@ def place_said(opened) -> tuple[int, int]:
 
 def sum_shown(opened) -> float:
     """Return the sum, once all that is to be drawn has been drawn."""
-    opened.page.evaluate("new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))")
-    return float(opened.element.locator(".terms strong").inner_text().replace("−", "-"))
+    return float(opened.drawn().element.locator(".terms strong").inner_text().replace("−", "-"))
 
 
 def weights_shown(opened) -> list[float]:
@@ -145,7 +145,10 @@ def test_a_finger_presses_a_place_and_the_page_still_scrolls(edit_kernel):
         canvas = opened.element.get_by_label("The photograph in gray levels")
         box = canvas.bounding_box()
         assert box
+        first = json.dumps(opened.status)
         canvas.tap(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
+        # A tap becomes a press only later.
+        opened.wait_for(f"document.querySelector('edit-kernel .foot [role=status]').innerText !== {first}")
         assert place_said(opened) == (pytest.approx(192, abs=2), pytest.approx(64, abs=2))
         assert canvas.evaluate("canvas => getComputedStyle(canvas).touchAction") == "pan-y"
 
@@ -188,7 +191,7 @@ def test_relu_leaves_nothing_blue(edit_kernel):
         red, _, blue, _ = np.moveaxis(pixels_of(opened, "What the kernel makes of it"), 2, 0)
         assert ((blue > red + 100).mean(), (red > blue + 100).mean()) > (0.005, 0.005)
         opened.element.get_by_label("ReLU").check()
-        sum_shown(opened)  # once it is drawn
+        opened.drawn()
         red, _, blue, _ = np.moveaxis(pixels_of(opened, "What the kernel makes of it"), 2, 0)
         assert (blue > red + 100).sum() == 0
         assert (red > blue + 100).mean() > 0.005
@@ -200,8 +203,8 @@ def test_a_link_leads_back_to_what_was_set(edit_kernel):
         opened.element.get_by_role("combobox", name="Kernel").select_option("Sobel y")
         weight(opened, 2, 2).fill("0.25")
         weight(opened, 2, 2).press("Enter")
-        opened.page.wait_for_url("**#edit-kernel?*0.25*")
-        fragment = opened.page.url.partition("#")[2]
+        opened.wait_for("location.hash.includes('0.25')")
+        fragment = opened.fragment
     with edit_kernel(fragment=fragment) as opened:
         assert opened.element.get_by_role("combobox", name="Photograph").input_value() == "cat"
         assert weights_shown(opened) == [-1, -2, -1, 0, 0.25, 0, 1, 2, 1]

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from bare_page import BarePage
 from bookbuild.render.playgrounds import LARGEST, served
 from conftest import ROOT
-from playing import BarePage, opened, playgrounds_of_the_site
+from playing import opened, playgrounds_of_the_site
 from safetensors.torch import load
 
 SOURCES = ROOT / "book" / "playgrounds"
@@ -93,7 +94,6 @@ def test_it_runs_asks_no_other_host_and_a_keyboard_reaches_every_control(playgro
 @pytest.mark.parametrize("name", NAMES)
 def test_it_fits_on_a_phone_and_can_be_read(playground, name, scheme):
     with playground(name, width=390, scheme=scheme, has_touch=True) as found:
-        found.page.wait_for_timeout(100)
         assert found.page.evaluate("document.documentElement.scrollWidth") <= 390
         cut_off = found.page.evaluate(
             f"""[...document.querySelectorAll("{name} :is(button, select, input, canvas, p, figcaption)")]
@@ -126,5 +126,6 @@ def test_it_runs_under_the_policy(browser, html, tmp_path, name):
     bare = BarePage(tmp_path)
     with bare.serve() as address, opened(browser, address, bare.write(name, tensors)) as found:
         found.element.get_by_role("button", name="Reset").click()
+        found.rest()
         assert all(request.url.startswith((address, "data:")) for request in found.requests)
         assert found.errors == []

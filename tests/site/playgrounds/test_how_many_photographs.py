@@ -47,23 +47,13 @@ def oracle(parts, saved, kind, chosen):
     return probe.fit(features[kind][0][chosen], train[chosen]).predict_log_proba(features[kind][1])
 
 
-def ready(found):
-    """Wait until all that was asked for is trained and drawn."""
-    found.wait_for(
-        """(({working, found, now, past}) => !working && [now, past].every(({count, draw}) =>
-            found.has(`${count}.${draw}`)))(document.querySelector("how-many-photographs"))"""
-    )
-    found.page.evaluate("() => new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))")
-    return found
-
-
 def layers(found, cases):
     return json.loads(found.page.evaluate(LAYERS, [found.script.replace(".js", "/worker.js"), cases]))
 
 
 def press(found, name):
     found.element.get_by_role("button", name=name, exact=True).click()
-    return ready(found)
+    return found.rest()
 
 
 def test_layers_are_those_of_scikit_learn_at_their_lowest_point(playground, saved, parts):
@@ -107,7 +97,6 @@ def test_accuracies_intervals_and_changed_answers_are_counted_right(playground, 
     _, test, _ = parts
     names = bytes(saved["names"].astype(np.uint8)).decode().split("\n")
     with playground(NAME, fragment=f"{NAME}?now=20.3&past=2.3&kind=random") as found:
-        ready(found)
         old, new = layers(found, [{"kind": "random", "count": count, "draw": 3} for count in (2, 20)])
         was, now = (oracle(parts, saved, "random", layer["chosen"]).argmax(1) for layer in (old, new))
         for kind, (hits, count, low, high) in zip(KINDS, shown(found), strict=True):
@@ -130,19 +119,18 @@ def test_accuracies_intervals_and_changed_answers_are_counted_right(playground, 
 
 def test_by_keyboard_a_number_is_chosen_and_every_number_tried(playground):
     with playground(NAME) as found:
-        ready(found)
         assert found.element.locator("circle").count() == 3 * (2 + 1)  # tried, and the present one once more
         button = found.element.get_by_role("button", name="20", exact=True)
         button.focus()
         found.page.keyboard.press("Enter")
-        ready(found)
+        found.rest()
         assert button.get_attribute("aria-pressed") == "true"
         assert found.status.startswith("20 of each (draw 1)")
         assert "Compared with 10 of each (draw 1)" in found.status
         found.element.get_by_role("button", name="Try every number").focus()
         found.page.keyboard.press("Enter")
         found.wait_for("document.querySelector('how-many-photographs').found.size === 7")
-        ready(found)
+        found.rest()
         assert found.element.locator("circle").count() == 3 * (7 + 1)
         assert found.element.locator("[role=status]").count() == 1
         assert found.errors == []
@@ -151,32 +139,30 @@ def test_by_keyboard_a_number_is_chosen_and_every_number_tried(playground):
 @pytest.mark.parametrize("width", [1300, 390])
 def test_a_finger_takes_other_photographs_and_the_page_is_not_wider(playground, width):
     with playground(NAME, width=width, has_touch=True) as found:
-        ready(found)
         before = shown(found)
         found.element.get_by_role("button", name="Other photographs").tap()
-        ready(found)
-        assert "draw 2 of" in found.element.inner_text()
+        found.element.get_by_text("draw 2 of").wait_for()  # a tap becomes a press only later
+        found.rest()
         assert shown(found) != before
         found.element.get_by_role("button", name="Pixels", exact=True).tap()
-        ready(found)
-        assert found.status.endswith("(pixels).")
+        found.hear("(pixels).")
         assert found.element.evaluate("element => element.scrollWidth - element.clientWidth") == 0
 
 
 def test_the_address_keeps_it_and_reset_takes_it_back(playground):
     with playground(NAME) as found:
-        first = ready(found).element.locator(".stage").inner_text(), found.status
+        first = found.element.locator(".stage").inner_text(), found.status
         press(found, "50")
         press(found, "Random network")
         found.wait_for("location.hash.includes('random')")
-        fragment, text = found.page.url.partition("#")[2], found.status
+        fragment, text = found.fragment, found.status
     with playground(NAME, fragment=fragment) as found:
-        assert ready(found).status == text
+        assert found.status == text
         press(found, "Reset")
         assert (found.element.locator(".stage").inner_text(), found.status) == first
-        assert "#" not in found.page.url
+        assert found.fragment == ""
     with playground(NAME, fragment=f"{NAME}?now=7.1&past=5.99&kind=eyes") as found:
-        assert (ready(found).element.locator(".stage").inner_text(), found.status) == first
+        assert (found.element.locator(".stage").inner_text(), found.status) == first
         assert found.errors == []
 
 
@@ -190,7 +176,7 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
         }
     }"""
     with playground(NAME) as found:
-        sent = len(ready(found).asked)
+        sent = len(found.asked)
         assert found.growth(use) < 1_000_000
         assert all(request.url.startswith("blob:") for request in found.asked[sent:])
         assert found.errors == []
@@ -200,7 +186,6 @@ def test_nothing_leaves_the_page_and_nothing_piles_up(playground):
 def test_it_answers_at_once(playground):
     """The number is shown at once; its layers follow from their worker."""
     with playground(NAME) as found:
-        ready(found)
         act = "(element, run) => element.change({count: [1, 2, 3, 5, 10][run % 5], draw: 1 + run % 20})"
         response = found.response(act)
         print(f"response: {response:.0f} ms")

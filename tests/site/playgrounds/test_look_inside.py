@@ -69,18 +69,10 @@ def folder(found):
     return found.script.rpartition("/")[0]
 
 
-def ready(found):
-    """Wait until the network has run."""
-    found.wait_for("document.querySelector('look-inside').strength")
-    found.page.wait_for_timeout(100)
-    return found
-
-
 def said(found, beginning):
-    """Wait until it has said something that begins so."""
-    found.wait_for(
-        f"document.querySelector('look-inside .foot [role=status]').innerText.startsWith({beginning!r})"
-    )
+    """Wait until it has said something that begins so, and shows it."""
+    found.hear(beginning).drawn()
+    assert found.status.startswith(beginning)
 
 
 def test_values_sums_and_gradients_are_those_of_torch(playground, network, images):
@@ -128,8 +120,8 @@ def test_the_square_is_the_receptive_field(playground, network):
 
 def test_a_click_and_keys_choose_a_value_and_the_address_keeps_it(playground):
     with playground(NAME) as found:
-        ready(found)
         found.element.get_by_role("button", name="stage 2").click()
+        said(found, "In stage 2, channel")
         maps = found.element.get_by_label("All maps of the layer")
         box = maps.bounding_box()
         maps.click(position={"x": box["width"] * (17 * 2 + 4.5) / 135, "y": box["height"] * 3.5 / 67})
@@ -140,18 +132,16 @@ def test_a_click_and_keys_choose_a_value_and_the_address_keeps_it(playground):
         for _ in range(11):
             found.page.keyboard.press("ArrowRight")
         said(found, "In stage 2, channel 3, row 5, column 0:")
-        found.page.wait_for_timeout(600)
-        fragment = found.page.url.partition("#")[2]
+        found.wait_for("location.hash.endsWith('channel=3&row=5&column=0')")
+        fragment = found.fragment
         status = found.status
     with playground(NAME, fragment=fragment) as found:
-        ready(found)
         assert found.page.evaluate("document.querySelector('look-inside').words") == status
         assert found.errors == []
 
 
 def test_a_value_can_be_followed_down_to_the_pixels_and_its_sum_is_shown(playground):
     with playground(NAME) as found:
-        ready(found)
         for level in ("pool 2", "stage 2", "pool 1", "stage 1"):
             found.element.locator(".numbers button").nth(4 if "pool" in level else 0).click()
             said(found, f"In {level},")
@@ -166,7 +156,7 @@ def test_a_value_can_be_followed_down_to_the_pixels_and_its_sum_is_shown(playgro
         for _ in range(2):
             found.page.keyboard.press("ArrowLeft")
         found.page.keyboard.press("ArrowRight")
-        found.page.wait_for_timeout(100)
+        found.drawn()
         assert found.element.locator(".detail p").inner_text().startswith("Green adds")
         assert first.partition(" ")[0] in ("Red", "Green", "Blue")
         found.element.get_by_role("button", name="cat").first.click()
@@ -181,7 +171,6 @@ def test_a_readers_photograph_stays_here(playground, tmp_path, saved, network):
     path = tmp_path / "mine.png"
     Image.fromarray(np.pad(pixels, ((0, 0), (20, 20), (0, 0)))).save(path)
     with playground(NAME) as found:
-        ready(found)
         with found.page.expect_file_chooser() as chooser:
             found.element.get_by_role("button", name="Your photograph").click()
         sent = len(found.asked)
@@ -211,13 +200,11 @@ def test_its_memory_does_not_grow(playground):
         }
     }"""
     with playground(NAME) as found:
-        ready(found)
         assert found.growth(use) < 1_000_000
 
 
 @pytest.mark.slow
 def test_it_answers_at_once(playground):
     with playground(NAME) as found:
-        ready(found)
         assert found.response("(element, run) => element.go(5, run, 3, 3)") <= 50
         assert found.response("(element, run) => element.go(6, run % 10)") <= 50

@@ -57,22 +57,21 @@ def test_sliders_and_keys_change_formula_map_and_address(playground):
         assert formula.inner_text().endswith("= 29")
         found.element.get_by_label("stride").focus()
         found.page.keyboard.press("ArrowRight")
-        found.page.wait_for_timeout(100)
+        found.drawn()
         assert formula.inner_text() == "⌊(32 − 4 + 2 · 0) / 2⌋ + 1 = 15"
         assert found.status == "The map has 15 × 15 values."
         found.element.get_by_label("padding").focus()
         found.page.keyboard.press("ArrowRight")
         found.element.get_by_label("dilation").focus()
         found.page.keyboard.press("ArrowRight")
-        found.page.wait_for_timeout(600)
         assert "4 weights reach over 7 pixels" in found.status
         assert "left over" in found.status
-        assert found.page.url.endswith("#slide-filter?stride=2&padding=1&dilation=2")
+        found.wait_for("location.hash === '#slide-filter?stride=2&padding=1&dilation=2'")
         found.element.get_by_label("The map that comes out").focus()
         found.page.keyboard.press("ArrowLeft")
         assert found.page.evaluate("document.querySelector('slide-filter').column") == 6
         found.element.get_by_role("button", name="Reset").click()
-        found.page.wait_for_timeout(100)
+        found.drawn()
         assert formula.inner_text().endswith("= 29")
         assert found.errors == []
 

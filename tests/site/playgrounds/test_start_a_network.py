@@ -144,9 +144,9 @@ def set_slider(opened, name, presses, key):
 def test_the_signal_is_measured_and_both_train_alike_from_the_same_start(start):
     with start(fragment="start-a-network?depth=2&width=8&rival=kaiming") as opened:
         opened.element.get_by_text("A layer multiplies the mean square").wait_for()
-        assert opened.element.locator("circle").count() == 2 * 2 * 2  # networks, layers, ways
+        assert opened.drawn().element.locator("circle").count() == 2 * 2 * 2  # networks, layers, ways
         opened.element.get_by_role("button", name="Train both").click()
-        opened.element.get_by_text("After 150 steps").wait_for(timeout=120_000)
+        opened.element.get_by_text("After 150 steps").wait_for()
         yours, rival = (float(text.split("%")[0]) for text in opened.status.split("reads")[1].split("rival"))
         assert yours == rival  # the same scheme and the same seed
         assert opened.errors == []
@@ -157,8 +157,8 @@ def test_controls_are_kept_in_the_address(start):
         set_slider(opened, "Depth", 3, "ArrowRight")
         opened.element.get_by_role("combobox", name="Activation").select_option("tanh")
         opened.element.get_by_role("button", name="Draw anew").click()
-        opened.page.wait_for_url("**#start-a-network?*activation=tanh*seed=1*")
-        fragment = opened.page.url.partition("#")[2]
+        opened.wait_for("/activation=tanh.*seed=1/.test(location.hash)")
+        fragment = opened.fragment
         depth = opened.element.get_by_role("slider", name="Depth").input_value()
     with start(fragment=fragment) as opened:
         assert opened.element.get_by_role("slider", name="Depth").input_value() == depth

@@ -56,16 +56,9 @@ def networks(saved) -> list[nn.Sequential]:
     return found
 
 
-def ready(found):
-    """Wait until the networks have answered to the last that was asked, and that is drawn."""
-    found.wait_for("(element => element.found && !element.waiting)(document.querySelector('step-aside'))")
-    found.page.wait_for_timeout(100)
-    return found
-
-
 def now(found):
-    ready(found)
-    return found.page.evaluate("document.querySelector('step-aside').now")
+    """Return what is set, once the networks have answered to it, and that is drawn."""
+    return found.rest().page.evaluate("document.querySelector('step-aside').now")
 
 
 def test_moved_or_covered_the_logits_and_class_maps_are_those_of_torch(playground, saved, networks):
@@ -78,7 +71,7 @@ def test_moved_or_covered_the_logits_and_class_maps_are_those_of_torch(playgroun
         photo = case % len(saved["photographs"])
         changes.append({"photo": photo, "right": right, "down": down, "square": square, "x": x, "y": y})
     with playground(NAME) as found:
-        seen = json.loads(ready(found).page.evaluate(ANSWERS, changes))
+        seen = json.loads(found.page.evaluate(ANSWERS, changes))
         assert found.errors == []
     mean, std = (saved[name].view(3, 1, 1) for name in ("mean", "std"))
     for change, answers in zip(changes, seen, strict=True):
@@ -122,30 +115,28 @@ def test_the_poolings_are_those_of_the_page(playground):
 
 def test_one_pixel_decides_where_the_menu_says_so(playground):
     with playground(NAME) as found:
-        ready(found)
         menu = found.element.locator("select").first
         titles = menu.locator("option").all_inner_texts()
         assert len(titles) >= 10
         decided = [title for title in titles if "one pixel decides" in title]
         for title in decided:
             menu.select_option(str(titles.index(title)))
-            assert title.partition(":")[0] in ready(found).status.partition("average")[0]
+            assert title.partition(":")[0] in found.rest().status.partition("average")[0]
             found.element.get_by_role("slider", name="Right").press("ArrowRight")
-            ready(found)
+            found.rest()
             assert found.status.startswith("Moved 1 right: max says")
             assert "max" in found.status.partition("Changed:")[2]
             found.element.get_by_role("slider", name="Right").press("ArrowLeft")
-            ready(found)
+            found.rest()
 
 
 def test_keys_and_the_mouse_move_the_photograph_and_then_the_square(playground):
     with playground(NAME) as found:
-        ready(found)
         picture = found.element.get_by_role("application", name="The photograph")
         picture.focus()
         for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
             picture.press(key)
-        assert ready(found).status.startswith("Moved 2 right and 1 up: max says ")
+        assert found.rest().status.startswith("Moved 2 right and 1 up: max says ")
         for _ in range(12):
             picture.press("ArrowLeft")
         assert now(found)["right"] == -8  # and no farther
@@ -183,7 +174,6 @@ def test_keys_and_the_mouse_move_the_photograph_and_then_the_square(playground):
 
 def test_a_finger_moves_the_photograph_and_not_the_page(playground):
     with playground(NAME, width=390, has_touch=True) as found:
-        ready(found)
         picture = found.element.get_by_role("application", name="The photograph")
         picture.scroll_into_view_if_needed()
         box, scrolled = picture.bounding_box(), found.page.evaluate("scrollY")
@@ -204,9 +194,9 @@ def test_a_finger_moves_the_photograph_and_not_the_page(playground):
 
 def test_the_map_that_is_shown_sums_to_the_logit_and_a_class_can_be_chosen(playground):
     with playground(NAME) as found:
-        ready(found)
         found.element.get_by_role("button", name="frog").click()
-        ready(found)
+        found.rest().element.get_by_role("slider", name="Right").press("ArrowRight")
+        found.rest()
         assert found.element.get_by_text("class map of frog").count() == 1
         assert found.element.get_by_role("button", name="frog").get_attribute("aria-pressed") == "true"
         logits = found.page.evaluate(
@@ -234,7 +224,7 @@ def test_the_address_keeps_it_and_reset_takes_it_back(playground):
         found.element.get_by_role("button", name="Reset").click()
         state = now(found)
         assert [state[name] for name in ("photo", "right", "down", "square")] == [0, 0, 0, 0]
-        assert "#" not in found.page.url
+        assert found.fragment == ""
         found.page.evaluate(f"location.hash = '#{NAME}?photo=99&right=x&down=-70&square=5&class=-4'")
         found.wait_for("document.querySelector('step-aside').now.down === -8")
         assert now(found) | {"x": 0, "y": 0} == {
@@ -253,13 +243,12 @@ def test_a_readers_photograph_stays_here(playground, tmp_path):
     coarse = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     Image.fromarray(coarse.repeat(16, axis=0).repeat(16, axis=1)).save(tmp_path / "mine.png")
     with playground(NAME) as found:
-        ready(found)
         with found.page.expect_file_chooser() as chooser:
             found.element.get_by_role("button", name="Your photograph").click()
         sent = len(found.asked)
         chooser.value.set_files(tmp_path / "mine.png")
         found.wait_for("document.querySelector('step-aside').brought === 2")
-        ready(found)
+        found.rest()
         shown = torch.tensor(found.page.evaluate("Array.from(document.querySelector('step-aside').pixels)"))
         expected = torch.from_numpy(coarse.repeat(8, axis=0).repeat(8, axis=1)).permute(2, 0, 1)
         assert (shown.view(3, 32, 32) - expected).float().abs().mean() < 5
@@ -279,7 +268,6 @@ def test_its_memory_does_not_grow(playground):
         }
     }"""
     with playground(NAME) as found:
-        ready(found)
         assert found.growth(use) < 1_000_000
 
 
@@ -287,6 +275,5 @@ def test_its_memory_does_not_grow(playground):
 def test_it_answers_at_once(playground):
     """The photograph and its edges move at once; the networks follow from their worker."""
     with playground(NAME) as found:
-        ready(found)
         assert found.response("(element, run) => element.change({right: run % 8})") <= 50
         assert found.response("(element, run) => element.change({square: 8, x: run})") <= 50

@@ -39,11 +39,6 @@ def rows(opened, which):
     return np.array([int(cell or 0) for cell in cells]).reshape(10, 11)
 
 
-def settle(opened):
-    """Wait until the playground has drawn."""
-    opened.page.evaluate("() => new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))")
-
-
 def test_the_intervals_are_those_of_scipy(playground):
     generator = np.random.default_rng(0)
     with playground(NAME) as opened:
@@ -92,7 +87,7 @@ def test_by_keyboard_both_are_counted_on_the_same_photographs(playground, saved,
         opened.element.get_by_role("button", name="bird").focus()
         for answer in yours:
             opened.page.keyboard.press(str((answer + 1) % 10))
-        settle(opened)
+        opened.drawn()
         scores = opened.element.locator(".side").all_inner_texts()
         for side, answers in zip(scores, (yours, theirs), strict=True):
             assert f"{(answers == labels).sum()} of {count}" in side
@@ -107,7 +102,7 @@ def test_by_keyboard_both_are_counted_on_the_same_photographs(playground, saved,
         assert f"{100 * saved['probabilities'][seen[-1]]:.0f}%" in opened.status
 
         opened.element.get_by_role("button", name="Reset").click()
-        settle(opened)
+        opened.drawn()
         assert "photograph 1 of" in opened.element.inner_text()
         assert not rows(opened, 0).any()
         assert opened.errors == []
@@ -118,20 +113,25 @@ def test_a_finger_answers_and_the_page_is_not_wider(playground, saved, names, wi
     with playground(NAME, width=width, has_touch=True) as opened:
         label = saved["labels"][order(opened, len(saved["labels"]))[0]]
         opened.element.get_by_role("button", name=names[label]).tap()
-        settle(opened)
-        assert "you were right" in opened.status
+        opened.hear("you were right")  # a tap becomes a press only later
         opened.element.get_by_text("Who takes what for what").tap()
+        opened.element.locator("table").first.wait_for()
         assert opened.element.evaluate("element => element.scrollWidth - element.clientWidth") == 0
 
 
 def test_against_the_clock_no_answer_is_none_and_the_match_waits(playground):
     with playground(NAME, fragment=f"{NAME}?clock=1&seed=5") as opened:
+        # The page's clock stands still until it is set: a slow machine would use up the reader's time.
+        opened.page.evaluate("self.hand = 0; performance.now = () => self.hand")
         assert opened.element.get_by_role("checkbox").is_checked()
         go = opened.element.get_by_role("button", name="Next photograph")
         assert opened.element.get_by_role("button", name="cat").is_disabled()
         go.click()
-        go.wait_for(state="hidden")
-        go.wait_for()  # until the time is over, and no answer was given
+        opened.page.evaluate("self.hand += 3900")
+        opened.wait_for(f"document.querySelector('{NAME}').time.value < 0.2")
+        assert opened.drawn().element.get_by_role("button", name="cat").is_enabled()
+        opened.page.evaluate("self.hand += 200")
+        go.wait_for()  # the time is over, and no answer was given
         assert "your time was over" in opened.status
         assert rows(opened, 0)[:, 10].sum() == 1
         assert opened.element.get_by_role("button", name="cat").is_disabled()
@@ -140,7 +140,7 @@ def test_against_the_clock_no_answer_is_none_and_the_match_waits(playground):
         assert "your time was over" not in opened.status
         opened.element.get_by_role("checkbox").uncheck()
         opened.wait_for("location.hash === '#you-against-the-network?seed=5'")
-        settle(opened)
+        opened.drawn()
         assert not rows(opened, 0).any()  # without the clock it is another match
 
 
@@ -148,7 +148,7 @@ def test_other_photographs_are_others_and_the_address_keeps_them(playground):
     with playground(NAME) as opened:
         opened.element.get_by_role("button", name="Other photographs").click()
         opened.wait_for("location.hash.includes('seed=')")
-        fragment = opened.page.url.partition("#")[2]
+        fragment = opened.fragment
         mine = opened.element.evaluate("element => element.order")
     seed = int(re.search(r"seed=(\d+)", fragment)[1])
     with playground(NAME, fragment=fragment) as opened:
@@ -165,7 +165,7 @@ def test_a_match_ends_nothing_leaves_the_page_and_nothing_piles_up(playground, s
         }"""
         count = len(saved["labels"])
         opened.element.evaluate(play, count)
-        settle(opened)
+        opened.drawn()
         assert "That was the last photograph" in opened.status
         assert opened.element.get_by_role("button", name="cat").is_disabled()
         sent, before = len(opened.asked), opened.heap()
