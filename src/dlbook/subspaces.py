@@ -12,6 +12,9 @@ from scipy.linalg import subspace_angles
 from sklearn import decomposition
 from torch import Tensor
 
+# Rows that are centered at once: in double precision, those of a whole data set fill a third of a gigabyte.
+_PART = 1000
+
 
 @dataclass(frozen=True)
 class PCA:
@@ -31,7 +34,10 @@ class PCA:
 
     def encode(self, data: Tensor) -> Tensor:
         """Return codes (N, K) float64 for data (N, …) of P values a row."""
-        return (_rows(data) - self.mean) @ self.components.T
+        codes = torch.empty(len(data), len(self.components), dtype=torch.float64)
+        for some, target in zip(data.split(_PART), codes.split(_PART), strict=True):
+            torch.matmul(_rows(some) - self.mean, self.components.T, out=target)
+        return codes
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return rows (N, P) float64 for codes (N, K)."""

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from peak_memory import counted, growth
 from scipy import optimize
 from sklearn import metrics as oracle
 
@@ -63,6 +64,20 @@ def test_reconstruction_error():
     expected = oracle.mean_squared_error(images.flatten(1), restored.flatten(1))
     assert metrics.reconstruction_error(images, restored) == pytest.approx(expected, rel=1e-6)
     assert metrics.reconstruction_error(images, images) == 0
+
+
+def test_reconstruction_error_of_many_images():
+    """They are taken a part at a time: 2,345 are no multiple of a part."""
+    generator = torch.Generator().manual_seed(0)
+    images, restored = torch.rand(2, 2345, 1, 4, 4, generator=generator).unbind()
+    expected = (images - restored).double().square().mean().item()
+    assert metrics.reconstruction_error(images, restored) == pytest.approx(expected, rel=1e-14)
+
+
+@counted
+def test_reconstruction_error_of_many_images_makes_no_copy_of_them():
+    images, restored = torch.rand(2, 60_000, 256).unbind()
+    assert growth(lambda: metrics.reconstruction_error(images, restored)) < images.nbytes / 2
 
 
 def test_reconstruction_error_refuses_what_it_would_get_wrong():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from peak_memory import counted, growth
 
 from dlbook import subspaces
 
@@ -38,6 +39,32 @@ def test_fewer_rows_than_values_make_no_matrix_of_all_values():
     torch.testing.assert_close(pca.components.abs(), Vh[:3].abs())
     torch.testing.assert_close(pca.variances, S**2 / 8)
     assert (pca.components.amax(dim=1) >= -pca.components.amin(dim=1)).all()
+
+
+def test_many_rows_are_encoded_as_the_formula_says():
+    """They are taken a part at a time: 2,345 are no multiple of a part."""
+    rows = random_matrix(2345, 12).float()
+    pca = subspaces.fit_pca(rows, 4)
+    expected = (rows.double() - pca.mean) @ pca.components.T
+    codes = pca.encode(rows.view(-1, 3, 4))
+    torch.testing.assert_close(codes, expected, atol=1e-14, rtol=1e-14)
+    restored = expected @ pca.components + pca.mean
+    torch.testing.assert_close(pca.reconstruct(rows), restored, atol=1e-14, rtol=1e-14)
+    assert pca.encode(rows[:0]).shape == (0, 4)
+
+
+@counted
+@pytest.mark.parametrize(("step", "most"), [("fit", 2.5), ("encode", 0.5), ("reconstruct", 2.5)])
+def test_no_second_copy_of_the_data_is_made(step, most):
+    """In double precision, a copy takes twice what the data take; the reconstruction is one."""
+    rows = torch.rand(60_000, 256)
+    pca = subspaces.fit_pca(rows[:1000], 8)
+    steps = {
+        "fit": lambda: subspaces.fit_pca(rows, 8),
+        "encode": lambda: pca.encode(rows),
+        "reconstruct": lambda: pca.reconstruct(rows),
+    }
+    assert growth(steps[step]) < most * rows.nbytes
 
 
 def test_the_variances_left_out_are_the_squared_error(images):
