@@ -22,10 +22,12 @@ BUILD = $(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.ym
 # The build's own command line.
 BOOKBUILD = PYTHONPATH="$$PWD/book/_ext:$$PWD/src" $(BIN)/python -m bookbuild
 
-# What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2 PDF=1` hands to the build.
+# What `make book CHAPTERS="cnn/mnist-mlp …" WORKERS=2 PDF=1 EPUB=1` hands to the build.
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
 export DLBOOK_PDF := $(or $(PDF),$(DLBOOK_PDF))
+# An EPUB is of all pages.
+export DLBOOK_EPUB := $(if $(CHAPTERS),,$(or $(EPUB),$(DLBOOK_EPUB)))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # This checkout's package, whosever environment it is, and nothing of the user's own.
 export PYTHONPATH := $(CURDIR)/src
@@ -61,7 +63,8 @@ $(READY): pyproject.toml $(LOCKS)
 hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each commit
 	$(BIN)/pre-commit install
 
-book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1: as a PDF, too)
+book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1, EPUB=1: as a file, too)
+	$(if $(DLBOOK_EPUB),rm -rf _build/epub && $(BUILD) --builder custom --custom-builder epub)
 	$(BUILD)
 
 plan: $(READY) ## say as JSON which pages would be executed, and which of them need files of the others
@@ -178,7 +181,7 @@ upgrade: UPGRADE = --upgrade
 upgrade: lock ## lock the newest versions that the bounds in pyproject.toml allow
 
 clean: ## remove the built site; executed chapters stay cached
-	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/results.json
+	rm -rf _build/html _build/epub _build/.doctrees _build/jupyter_execute _build/results.json
 
 clean-cache: ## forget the executed chapters: the next build runs all of them
 	rm -rf _build/.jupyter_cache _build/.jupyter_cache-damaged _build/.doctrees

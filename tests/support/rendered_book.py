@@ -130,12 +130,12 @@ class RenderedBook:
         (artifacts / RECORD).write_text(Record(results, provenance, saved).to_json())
         ExecutionCache(book.cache_folder).store(book.pages[name].path, notebook, artifacts, 90.0)
 
-    def build(self) -> str:
-        """Build the site, and return what Sphinx warned of."""
+    def build(self, builder: str = "html") -> str:
+        """Build the site, or what else a builder of Sphinx's writes; return what Sphinx warned of."""
         app = SphinxTestApp(
             srcdir=self.source,
             builddir=self.folder / "_build",
-            buildername="html",
+            buildername=builder,
             freshenv=False,
         )
         try:

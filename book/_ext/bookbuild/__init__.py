@@ -4,9 +4,12 @@ Three rooms: ``run`` executes pages and keeps their outputs, ``render`` turns th
 ``check`` looks at what was built. The modules beside this file know what a book, a page and a promise are.
 """
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sphinx.application import Sphinx
 
 
@@ -18,6 +21,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     from bookbuild.build import Build
     from bookbuild.render import (
         assets,
+        epub,
         formulas,
         furniture,
         launch,
@@ -34,17 +38,20 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("bookbuild_published_without", [], "")
     app.add_config_value("bookbuild_fonts", False, "html")
     app.add_config_value("bookbuild_pdf", paper.browser(), "env")
+    app.add_config_value("bookbuild_epub", epub.made(app), "env")
     # A change of this value makes Sphinx read every page again; what was executed stays cached.
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.
     app.add_config_value("bookbuild_playgrounds", playgrounds.checksum(Path(app.srcdir)), "html")
     render.add_markup(app)
+    app.add_builder(epub.BookEpubBuilder, override=True)
 
     app.connect("config-inited", build.wait)
     app.connect("config-inited", reading.forget_unfinished)
     app.connect("config-inited", build.suppress_consequences)
     app.connect("config-inited", launch.name_repository)
     app.connect("config-inited", furniture.name_commit)
+    app.connect("builder-inited", epub.name, priority=400)  # before Sphinx looks whether all is said
     app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb's own
     app.connect("env-get-outdated", build.outdated)
     app.connect("env-before-read-docs", reading.begin)
@@ -53,29 +60,41 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-updated", build.refresh)
     app.connect("doctree-resolved", build.fill)
     app.connect("doctree-resolved", formulas.keep_with_punctuation)
-    app.connect("doctree-resolved", pictures.mend, priority=900)  # behind all that brings pictures
-    app.connect("html-collect-pages", lost.collect)
-    app.connect("html-page-context", furniture.stamp_commit)
+    app.connect("doctree-resolved", on_site(pictures.mend), priority=900)  # behind all that brings pictures
+    app.connect("doctree-resolved", epub.adapt, priority=900)
+    app.connect("html-collect-pages", on_site(lost.collect))
+    app.connect("html-page-context", on_site(furniture.stamp_commit))
     app.connect("html-page-context", furniture.name_parts)
-    app.connect("html-page-context", sharing.describe)
-    app.connect("html-page-context", assets.preload_fonts)
-    app.connect("html-page-context", playgrounds.add_style)
-    app.connect("html-page-context", build.add_buttons, priority=900)  # behind the theme's own
-    app.connect("html-page-context", assets.choose, priority=900)
-    app.connect("build-finished", build.write, priority=400)  # its warnings count
-    app.connect("build-finished", write_fonts, priority=700)  # behind the last page
-    app.connect("build-finished", assets.drop_unused, priority=800)  # behind all that adds files
-    app.connect("build-finished", lost.name_from_the_root, priority=850)
-    app.connect("build-finished", security.write, priority=850)  # behind all that writes pages
-    app.connect("build-finished", build.print, priority=860)  # what readers would see
+    app.connect("html-page-context", on_site(sharing.describe))
+    app.connect("html-page-context", on_site(assets.preload_fonts))
+    app.connect("html-page-context", on_site(playgrounds.add_style))
+    app.connect("html-page-context", on_site(build.add_buttons), priority=900)  # behind the theme's own
+    app.connect("html-page-context", on_site(assets.choose), priority=900)
+    app.connect("html-page-context", epub.dress, priority=900)
+    app.connect("build-finished", on_site(build.write), priority=400)  # its warnings count
+    app.connect("build-finished", on_site(write_fonts), priority=700)  # behind the last page
+    app.connect("build-finished", on_site(assets.drop_unused), priority=800)  # behind all that adds files
+    app.connect("build-finished", on_site(lost.name_from_the_root), priority=850)
+    app.connect("build-finished", on_site(security.write), priority=850)  # behind all that writes pages
+    app.connect("build-finished", on_site(build.print), priority=860)  # what readers would see
     app.connect("build-finished", reading.finish, priority=900)  # behind all that can still fail or warn
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
+def on_site(handler: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Return what does the same for the site, and nothing for the EPUB or where links are asked."""
+
+    @functools.wraps(handler)
+    def handle(app: "Sphinx", *arguments: Any) -> Any:
+        return handler(app, *arguments) if app.builder.name == "html" else ()
+
+    return handle
+
+
 def write_fonts(app: "Sphinx", exception: Exception | None) -> None:
     """Write the fonts that the pages need: only then is what cuts them loaded."""
-    if exception is None and app.config.bookbuild_fonts and app.builder.name == "html":
+    if exception is None and app.config.bookbuild_fonts:
         from bookbuild.render import fonts
 
         fonts.write(app)

@@ -15,7 +15,7 @@ from sphinx.util import logging
 from bookbuild import summary
 from bookbuild.book import Book, BookError
 from bookbuild.promises import PromiseError
-from bookbuild.render import furniture, launch, paper, placeholders, playgrounds, results, sharing
+from bookbuild.render import epub, furniture, launch, paper, placeholders, playgrounds, results, sharing
 from bookbuild.run.cache import ExecutionCache, lock
 from bookbuild.run.execute import execute
 from bookbuild.run.keys import changes, with_fingerprint
@@ -117,10 +117,11 @@ class Build:
             summary.write(self.book)
             playgrounds.publish(app, self.book)
             sharing.write_map(app, self.book)
+            epub.publish(app, self.book)
 
     def print(self, app: Sphinx, exception: Exception | None) -> None:
         """Print the book as a PDF, if that was asked for."""
-        if exception is None and app.builder.name == "html":
+        if exception is None:
             paper.write(app, self.book)
 
     def finish(self, app: Sphinx, exception: BaseException | None) -> None:

@@ -7,6 +7,7 @@ from sphinx.application import Sphinx
 
 from bookbuild.render import (
     captions,
+    epub,
     figures,
     formulas,
     launch,
@@ -33,6 +34,7 @@ def add_markup(app: Sphinx) -> None:
     app.add_directive("page-figure", figures.PageFigureDirective)
     app.add_directive("colab-button", launch.ColabButtonDirective)
     app.add_directive("pdf-link", paper.PdfLinkDirective)
+    app.add_directive("epub-link", epub.EpubLinkDirective)
     app.add_directive("playground", playgrounds.PlaygroundDirective)
     for node in (
         results.Number,

@@ -90,16 +90,19 @@ def preload_fonts(
 
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:
     """Remove what the theme, the extensions or earlier builds brought, and no page of the site uses."""
-    if exception is None and app.builder.format == "html":
+    if exception is None:
         for path in unused(Path(app.outdir)):
             path.unlink()
 
 
 def unused(site: Path) -> Iterator[Path]:
-    """Yield pictures, scripts and styles that nothing names: no page, and nothing that a page names."""
+    """Yield pictures, scripts and styles that nothing names: no page, and nothing that a page names.
+
+    Pages are HTML, or XHTML in an EPUB.
+    """
     files = [path for folder in FOLDERS for path in (site / folder).rglob("*")]
     rest = {path for path in files if path.is_file() and not _is_kept(site, path)}
-    texts = [path for path in site.rglob("*.html") if path not in rest]
+    texts = [path for path in site.rglob("*html") if path not in rest]
     while texts:
         text = "\n".join(path.read_text(encoding="utf-8") for path in texts)
         found = {path for path in rest if path.name in text and path.suffix != MAP}

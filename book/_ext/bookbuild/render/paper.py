@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -33,10 +33,11 @@ class PdfLinkDirective(SphinxDirective):
     """``{pdf-link}``: what it contains stands in the page if the build writes the book as a PDF, too."""
 
     has_content = True
+    setting: ClassVar = "bookbuild_pdf"
 
     def run(self) -> list[nodes.Node]:
         """Return the content, or nothing."""
-        return self.parse_content_to_nodes() if self.config.bookbuild_pdf else []
+        return self.parse_content_to_nodes() if self.config[self.setting] else []
 
 
 def browser() -> str:

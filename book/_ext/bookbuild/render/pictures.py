@@ -16,7 +16,8 @@ from dlbook.data.files import draft
 DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under the checksum of its content
 # A drawing is sharper, and right in the dark: it is shown up to so many bytes, or times those of the pixels.
 LIGHT, HEAVIER = 100_000, 1.5
-QUALITY = 90  # of 100, as WebP: no difference from PNG is seen in a chart at twice its size
+QUALITY = 90  # of 100, as WebP or JPEG: no difference from PNG is seen in a chart at twice its size
+PHOTOGRAPH = 2  # JPEG, which blurs lines, is for pictures that become so many times smaller by it
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
 
@@ -49,8 +50,6 @@ class PairForms(SphinxTransform):
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Let images be small and of known size, the first fetched early, others when a reader comes near."""
-    if app.builder.name != "html":
-        return
     images = [image for image in doctree.findall(nodes.image) if not OPTIONS & set(image.attributes)]
     can_be_shared = False
     for number, image in enumerate(images):
@@ -73,14 +72,22 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         image.replace_self(picture)
 
 
-def _add(app: Sphinx, docname: str, picture: Picture, path: Path) -> str:
+def make_plain(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Let what cells drew be PNG or JPEG, which every e-reader shows."""
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir, image["uri"])
+        if DRAWN in path.parts and path.suffix == ".png":
+            _show(app, docname, image, _photograph(path))
+
+
+def _add(app: Sphinx, docname: str, picture: nodes.image, path: Path) -> str:
     """Tell Sphinx of a file beside the picture's own; return its name there."""
     name = posixpath.join(posixpath.dirname(picture["uri"]), path.name)
     app.env.images.add_file(docname, name)
     return name
 
 
-def _show(app: Sphinx, docname: str, picture: Picture, path: Path) -> None:
+def _show(app: Sphinx, docname: str, picture: nodes.image, path: Path) -> None:
     picture["uri"] = _add(app, docname, picture, path)
     picture["candidates"] = {"*": picture["uri"]}
 
@@ -104,6 +111,15 @@ def _smaller(path: Path) -> Path:
         with draft(smaller) as written, Image.open(path) as image:
             image.save(written, "WebP", quality=QUALITY)
     return min(smaller, path, key=lambda each: each.stat().st_size)
+
+
+def _photograph(path: Path) -> Path:
+    """Return the picture as JPEG, or as it is where that would not be much smaller: it is no photograph."""
+    smaller = path.with_suffix(".jpg")
+    if not smaller.exists():
+        with draft(smaller) as written, Image.open(path) as image:
+            image.convert("RGB").save(written, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    return smaller if PHOTOGRAPH * smaller.stat().st_size < path.stat().st_size else path
 
 
 def _drawing(path: Path, pixels: Path) -> Path | None:

@@ -79,8 +79,10 @@ class PlaygroundPlaceholder(nodes.General, Placeholder):
     shows_others: ClassVar[bool] = False
 
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
-        """Return the element, and write its data into the site."""
+        """Return the element, and write its data into the site; elsewhere, return the fallback."""
         name, app = self["playground"], rendering.app
+        if app.builder.name != "html":
+            return [nodes.container("", *self.children, ids=[name])]
         here = app.builder.get_target_uri(rendering.docname)
         script = f"{FOLDER}/{checksum(Path(app.srcdir))}/{name}.js"
         element = PlaygroundElement("", *self.children, playground=name, ids=[name])

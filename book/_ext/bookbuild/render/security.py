@@ -34,7 +34,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
 
     What the buttons of one page do, every page allows: the search reads other pages into its own.
     """
-    if exception is not None or app.builder.format != "html":
+    if exception is not None:
         return
     pages = {path: path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html")}
     handlers = {handler for text in pages.values() for handler in HANDLER.findall(text)}
