@@ -93,7 +93,8 @@ def _read(entry: Path, record: NbCacheRecord, book: Book, is_own: bool) -> Cache
             notebook = foreign.harmless(notebook)
         said = Record.from_json((artifacts / RECORD).read_text(encoding="utf-8"))
         files = [artifacts / RECORD, *foreign.saved_files(artifacts / FILES, said)]
-    except UNREADABLE:
+    except UNREADABLE as error:
+        LOGGER.info("%s: what another machine put out is left out: %s", _local_path(record.uri, book), error)
         return None
     return CacheBundleIn(
         notebook,
