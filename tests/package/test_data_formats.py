@@ -44,6 +44,7 @@ def test_idx_is_read_as_torchvision_reads_it(tmp_path):
         (idx(np.zeros((2, 3)))[:-1], r"says \(2, 3\), but 5 bytes"),
         (idx(np.zeros((2, 3))) + b"x", "but 7 bytes"),
         (b"\0\0\x08\x02" + b"\xff" * 8, "but 0 bytes"),
+        (b"\0\0\x08\x03" + b"\xff" * 8 + bytes(4), "holds nothing"),
     ],
 )
 def test_what_is_no_idx_is_refused_and_told_why(content, message):

@@ -37,6 +37,8 @@ def parse(content: bytes) -> np.ndarray:
     shape = struct.unpack(f">{axes}I", content[4:start])
     if math.prod(shape) != len(content) - start:
         raise DataError(f"the idx file says {shape}, but {len(content) - start:,} bytes follow")
+    if len(content) == start:
+        raise DataError(f"the idx file says {shape}, and holds nothing")
     return np.frombuffer(bytearray(content[start:]), dtype=np.uint8).reshape(shape)
 
 
