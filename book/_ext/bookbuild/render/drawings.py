@@ -30,6 +30,7 @@ QUALITY = 90  # of 100: no difference from PNG is seen in a chart at twice its s
 # Of 255, on average: pixels that WebP, which is coarse in colors, would change by more stay exact; it changes
 # photographs by 2.
 SEEN = 4
+LARGEST_WEBP = 16_383  # pixels of a side, by its specification
 # Part of the file's name: when this code changes, drawings are made anew.
 MARK = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 
@@ -103,6 +104,8 @@ def _rounded(number: re.Match[str]) -> str:
 
 def _smaller_pixels(found: re.Match[str]) -> str:
     png = base64.b64decode(found.group(1))
+    if max(_pixels(png).shape) > LARGEST_WEBP:
+        return found.group()
     exact, alike = _webp(png, lossless=True), _webp(png, quality=QUALITY)
     forms = {len(png): ("png", png), len(exact): ("webp", exact)}
     if np.abs(_pixels(alike) - _pixels(png)).mean() < SEEN:
