@@ -81,7 +81,7 @@ merge-cache: $(READY) ## add chapters executed on other machines: FROM="folder a
 	$(if $(FROM),$(BOOKBUILD) merge $(if $(OWN),--own) $(FROM),$(error say FROM=<folders, archives or addresses of execution caches>))
 
 export-cache: $(READY) ## pack the executed chapters that the pages ask for (CHAPTERS=…) into _build/execution-cache.tar.gz (TO=…)
-	$(BOOKBUILD) export $(or $(TO),_build/execution-cache.tar.gz)
+	$(BOOKBUILD) export $(if $(IF_ANY),--if-any) $(or $(TO),_build/execution-cache.tar.gz)
 
 prune-cache: $(READY) ## forget executed chapters that no page asks for, and that are over 90 days old
 	$(BOOKBUILD) prune

@@ -76,6 +76,16 @@ def server() -> Iterator[Server]:
     server.close()
 
 
+@pytest.fixture
+def web(server, tmp_path, monkeypatch) -> Server:
+    """The server as the only source, and an empty data directory."""
+    for name, entry in entries(server).items():
+        monkeypatch.setitem(REGISTRY, name, entry)
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
+    return server
+
+
 @pytest.fixture(scope="session")
 def truth(tmp_path_factory) -> dict[str, Dataset]:
     """Each tiny data set, fetched once from a good server."""

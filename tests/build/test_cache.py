@@ -1,11 +1,8 @@
 """The store of executed pages, alone: what is held, damaged or half written, and what a merge makes of it."""
 
-import fcntl
-import os
 import shutil
 import sqlite3
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from bookbuild.book import Book, BookError
 from bookbuild.run import acceptance, cache, exchange
 from bookbuild.run.cache import CHECKSUM, NOTEBOOK, RECORD, ExecutionCache, checksum, sign
+from lockless import drive_without_locks
 
 from dlbook.record import Provenance, Record
 
@@ -230,15 +228,9 @@ def test_a_merge_changes_nothing_in_its_source_and_pushes_no_entry_out(book, tmp
 
 
 @pytest.mark.parametrize("code", sorted(set(cache.LOCKLESS)))
-def test_a_drive_without_locks_holds_no_build_up(book, monkeypatch, code):
+def test_a_drive_without_locks_holds_no_build_up(book, code):
     """Nor does the lock's file, which the first build leaves there for the second."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with drive_without_locks(code):
         for _ in range(2):
             with cache.locked(book.build):
                 pass

@@ -1,15 +1,19 @@
 """Executed chapters carried from machine to machine: merged, packed up, previewed."""
 
 import os
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bookbuild.book import Book as BookFolders
 from bookbuild.book import BookError
 from bookbuild.repository import commit, reason, repository, site_address
+from bookbuild.run import exchange
 from bookbuild.run.data_sets import answers
 from bookbuild.run.exchange import CacheError, download, merge, merge_from
 from conftest import ROOT
@@ -212,3 +216,41 @@ def test_a_repository_s_name_is_checked(tmp_path, monkeypatch, name):
     monkeypatch.setenv("GITHUB_REPOSITORY", name)
     with pytest.raises(BookError, match="owner/name"):
         repository(tmp_path)
+
+
+# --- servers that do not come to an end ------------------------------------------------------------
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """The address of a server that answers every request with bytes and more bytes, for a minute at most."""
+    listener, released = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while not released.wait(0.01):
+                connection.sendall(bytes(100_000))
+        except OSError:
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    stop = threading.Timer(60, released.set)
+    stop.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/cache.tar.gz"
+    stop.cancel()
+    released.set()
+    listener.close()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("bound", "most", "said"),
+    [("LARGEST_ARCHIVE", 1_000_000, "more than 1,000,000 bytes"), ("LONGEST_DOWNLOAD", 0.1, "within 0.1 s")],
+)
+def test_a_cache_without_an_end_is_not_waited_for(tmp_path, monkeypatch, endless, bound, most, said):
+    monkeypatch.setattr(exchange, bound, most)
+    with pytest.raises(CacheError, match=said):
+        download(endless, tmp_path / "cache.tar.gz")
+    assert (tmp_path / "cache.tar.gz").stat().st_size < 60_000_000

@@ -1,15 +1,11 @@
 """Outputs from another machine's cache: shown, and not obeyed."""
 
 import json
-import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bookbuild.run import exchange
 from bookbuild.run.cache import ELSEWHERE, FILES, RECORD, sign
-from bookbuild.run.exchange import CacheError, merge
+from bookbuild.run.exchange import merge
 from bookbuild.run.foreign import plain_drawing, plain_html
 from bs4 import BeautifulSoup
 from rendered_book import PNG, RenderedBook
@@ -28,11 +24,14 @@ def secret(tmp_path) -> Path:
     return path
 
 
-def books(folder: Path, *shown: dict[str, str]) -> tuple[RenderedBook, RenderedBook]:
-    """Return a book with such outputs in its cache, and the same book where nothing was executed."""
+def books(folder: Path, *shown: dict[str, str], behind: str = "") -> tuple[RenderedBook, RenderedBook]:
+    """Return a book with such outputs in its cache, and the same book where nothing was executed.
+
+    Text may stand ``behind`` the cell.
+    """
     theirs, ours = RenderedBook(folder / "theirs"), RenderedBook(folder / "ours")
     for book in (theirs, ours):
-        book.write_chapter("one", "Prose.")
+        book.write_chapter("one", "Prose.", behind=behind)
     theirs.compute("one", {}, shown=shown)
     return theirs, ours
 
@@ -74,10 +73,17 @@ ACTIVE = {
     "text/html": "<p>a</p><script>alert(1)</script>",
     "text/markdown": "Some text <img src=x onerror=alert(1)>",
     "application/javascript": "alert(1)",
-    "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "text/latex": r"$\href{javascript:alert(1)}{a}$",
     "application/vnd.jupyter.widget-view+json": '{"alert(1)": 1}',
-    "image/png": "PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==",
+}
+NO_PICTURES = {
+    "a script as a drawing": {
+        "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    },
+    "a script as pixels": {"image/png": "PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg=="},
+    "pixels that end too early": {"image/png": PNG[:60]},
+    "pixels that are broken in the middle": {"image/png": f"{PNG[:56]}AAAA{PNG[60:]}"},
+    "a photograph that only begins": {"image/jpeg": "/9j/4AAQSkZJRgABAQ=="},
 }
 
 
@@ -102,6 +108,26 @@ def test_what_could_act_is_shown_as_text(tmp_path):
 def test_a_page_with_an_output_that_can_only_act_is_left_out(tmp_path, kind):
     theirs, ours = books(tmp_path, {kind: ACTIVE[kind]})
     assert merge(theirs.book.cache_folder, ours.book) == {"added": 0, "there already": 0, "damaged": 1}
+
+
+CAPTION = "\n:::{caption} fig-one\nA pixel.\n:::\n"
+
+
+@pytest.mark.parametrize("forms", NO_PICTURES.values(), ids=NO_PICTURES)
+def test_a_page_with_a_picture_that_cannot_be_shown_is_left_out_with_a_word(tmp_path, forms, caplog):
+    """It is executed here: above a caption, text in the place of a figure would fail the build."""
+    theirs, ours = books(tmp_path, forms | {"text/plain": "<Figure>"}, behind=CAPTION)
+    with caplog.at_level("INFO"):
+        assert merge(theirs.book.cache_folder, ours.book) == {"added": 0, "there already": 0, "damaged": 1}
+    assert "one.md: what another machine put out is left out: a picture is damaged" in caplog.text
+
+
+def test_of_a_picture_in_two_forms_the_one_that_can_be_shown_is(tmp_path):
+    drawing = str(plain_drawing(in_a_drawing("")))
+    theirs, ours = books(tmp_path, {"image/png": PNG[:60], "image/svg+xml": drawing}, behind=CAPTION)
+    assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+    assert ours.build() == ""
+    assert "<img" in ours.page("one")
 
 
 @pytest.mark.parametrize(
@@ -251,40 +277,3 @@ def test_a_record_that_no_page_writes_is_left_out(tmp_path, change):
     assert merge(theirs.book.cache_folder, RenderedBook(tmp_path / "first").book)["added"] == 1
     spoil(entry, change)
     assert merge(theirs.book.cache_folder, ours.book)["damaged"] == 1
-
-
-# --- servers that do not come to an end ------------------------------------------------------------
-
-
-@pytest.fixture
-def endless() -> Iterator[str]:
-    """The address of a server that answers every request with bytes and more bytes, for a minute at most."""
-    listener, released = socket.create_server(("127.0.0.1", 0)), threading.Event()
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        try:
-            while not released.wait(0.01):
-                connection.sendall(bytes(100_000))
-        except OSError:
-            connection.close()
-
-    threading.Thread(target=serve, daemon=True).start()
-    stop = threading.Timer(60, released.set)
-    stop.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/cache.tar.gz"
-    stop.cancel()
-    released.set()
-    listener.close()
-
-
-@pytest.mark.parametrize(
-    ("bound", "most", "said"),
-    [("LARGEST_ARCHIVE", 1_000_000, "more than 1,000,000 bytes"), ("LONGEST_DOWNLOAD", 0.1, "within 0.1 s")],
-)
-def test_a_cache_without_an_end_is_not_waited_for(tmp_path, monkeypatch, endless, bound, most, said):
-    monkeypatch.setattr(exchange, bound, most)
-    with pytest.raises(CacheError, match=said):
-        exchange.download(endless, tmp_path / "cache.tar.gz")
-    assert (tmp_path / "cache.tar.gz").stat().st_size < 60_000_000

@@ -66,6 +66,20 @@ def test_a_picture_that_webp_would_make_larger_stays(book):
     assert file(book, image).exists()
 
 
+@pytest.mark.parametrize("shown", ["pixels", "a drawing that holds them"])
+def test_a_picture_that_is_too_wide_for_webp_stays(book, shown):
+    wide = png(np.zeros((2, 17_000, 3), np.uint8))
+    inside = f'<image width="9" height="9" href="data:image/png;base64,{wide}"/>'
+    forms = {"image/png": png(drawn(1)), "image/svg+xml": drawing(inside)}
+    book.write_chapter("one", "Other prose.")
+    book.compute("one", {}, shown=[{"image/png": wide} if shown == "pixels" else forms])
+    book.write("index", "# First page\n")
+    assert book.build() == ""
+    (image,) = images(book, "one")
+    content = file(book, image).read_bytes()
+    assert content == base64.b64decode(wide) or wide.encode() in content
+
+
 def drawing(shapes: str = "") -> str:
     """Return what matplotlib would write: a drawing with a ground and shapes."""
     ground = f'<path d="M 0 0 L {WIDTH} 0 L 0 {HEIGHT} z" style="fill: #fefefe"/>'

@@ -78,6 +78,21 @@ def test_what_a_runner_of_one_page_hands_on_is_that_page_alone(executed, tmp_pat
         export(executed, tmp_path / "execution-cache.tar.gz")
 
 
+def test_only_whom_outputs_are_optional_packs_up_none_without_an_error(tmp_path, monkeypatch, capsys):
+    """As a runner whose page failed: the page's own step alone is to be red."""
+    book = RenderedBook(tmp_path / "book")
+    book.write_code("one", SAVES)
+    monkeypatch.setattr(Book, "at", lambda root: book.book)
+    assert main(["export", str(tmp_path / "cache.tar.gz")]) == 1
+    assert "no outputs of any page are in" in capsys.readouterr().err
+    assert main(["export", "--if-any", str(tmp_path / "cache.tar.gz")]) == 0
+    assert "no outputs of any page are in" in capsys.readouterr().out
+    assert not (tmp_path / "cache.tar.gz").exists()
+    book.compute("one", {})
+    assert main(["export", "--if-any", str(tmp_path / "cache.tar.gz")]) == 0
+    assert (tmp_path / "cache.tar.gz").exists()
+
+
 def test_nothing_to_publish_is_an_error(tmp_path):
     book = RenderedBook(tmp_path / "book")
     book.write_code("one", "1 + 1")

@@ -20,7 +20,11 @@ source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
 results.report(source, accuracy=0.9)
 print("{note}")
 """
-DATA = {"actions/cache ~/.cache/dlbook", "actions/cache ~/.cache/torch/hub/checkpoints"}
+DATA = {
+    f"actions/cache/{done} ~/.cache/{folder}"
+    for done in ("restore", "save")
+    for folder in ("dlbook", "torch/hub/checkpoints")
+}
 LOADING = """print("behind:", pages.load("cnn/one", "note"))
 """
 # How the jobs end where one runner publishes, and where many do, in two waves.
@@ -165,6 +169,7 @@ def test_many_runners_execute_a_page_each_and_one_publishes_what_they_put_out(ma
     assert run.outcomes == ON_MANY | failed
     assert executed == ["one", "three"]
     assert "the run of cnn/two failed: its runner left no outputs of the original data" in run.said
+    assert run.failed == ["Execute the page", "Execute what changed, and build"]
     caches = maintainer.github.caches
     maintainer.github.caches = {key: caches[key] for key in caches if key.startswith("executed-")}
 

@@ -18,7 +18,9 @@ from small_runner import git
 from dlbook.data.registry import REGISTRY
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PULL_REQUEST = ROOT / ".github" / "workflows" / "pull-request.yml"
+PULL_REQUEST, PUBLISH, EXECUTE = (
+    ROOT / ".github" / "workflows" / f"{name}.yml" for name in ("pull-request", "publish", "execute")
+)
 TOOLS = Path(sys.executable).parent
 
 
@@ -87,9 +89,12 @@ def pins() -> set[tuple[str, str, str]]:
 def test_the_data_and_the_weights_outlive_a_change_of_the_registry_and_each_other(monkeypatch):
     """A cache is kept once under a key: without the weights, if their host did not answer on that day."""
     publish, check, a_page = [
-        [step["with"] for step in steps(ROOT / ".github" / "workflows" / f"{name}.yml") if _restores(step)]
-        for name in ("publish", "pull-request", "execute")
+        [step["with"] for step in steps(workflow) if _restores(step)]
+        for workflow in (PUBLISH, PULL_REQUEST, EXECUTE)
     ]
+    kept = [step["with"] for step in steps(PUBLISH) if "actions/cache/save" in step.get("uses", "")]
+    for restored in publish:  # else a run would not find what an earlier one has kept
+        assert {name: restored[name] for name in ("path", "key")} in kept
     many = "${{ needs.plan.result == 'success' }}"
     assert {kept.pop("lookup-only") for kept in publish} == {many}
     assert publish == check  # else one would not find what the other has kept
@@ -108,7 +113,40 @@ def test_the_data_and_the_weights_outlive_a_change_of_the_registry_and_each_othe
 
 
 def _restores(step: dict) -> bool:
-    return str(step.get("with", {}).get("path", "")).startswith("~")
+    """Tell whether a step brings data back."""
+    is_save = "actions/cache/save" in step.get("uses", "")
+    return str(step.get("with", {}).get("path", "")).startswith("~") and not is_save
+
+
+@pytest.mark.parametrize(
+    ("hit", "fetched", "is_kept"),
+    [("", "success", True), ("", "skipped", True), ("", "failure", False), ("true", "skipped", False)],
+)
+@pytest.mark.parametrize("cached", ["data", "weights"])
+def test_data_that_a_source_broke_off_are_not_kept_as_all(cached, hit, fetched, is_kept):
+    """Under its key a cache is kept for good, and where it is found nothing is fetched."""
+    (path,) = (step["with"]["path"] for step in steps(PUBLISH) if step.get("id") == cached)
+    (keep,) = (
+        step
+        for step in steps(PUBLISH)
+        if step.get("with", {}).get("path") == path
+        and step["uses"].startswith(("actions/cache/save", "actions/cache@"))
+    )
+    said = {
+        "fetch": {"outcome": fetched, "outputs": {}},
+        "data": {"outputs": {"cache-hit": hit}},
+        "weights": {"outputs": {"cache-hit": hit}},
+    }
+    assert holds(keep.get("if", "success()"), {"steps": said}, {"success": lambda: True}) is is_kept
+
+
+def test_after_a_page_that_failed_its_own_step_alone_is_red():
+    """What it put out is packed up, if there is any; where it was not begun, nothing is."""
+    (pack,) = (step for step in steps(EXECUTE) if step.get("run") == "make export-cache")
+    assert pack["env"]["IF_ANY"]
+    for outcome, is_due in (("failure", True), ("success", True), ("cancelled", True), ("skipped", False)):
+        said = {"steps": {"page": {"outcome": outcome}}}
+        assert holds(pack["if"], said, {"always": lambda: True}) is is_due
 
 
 def test_a_reviewer_gets_the_site_whatever_a_check_says_of_it():

@@ -1,27 +1,23 @@
 """Sources that misbehave: each fault is tried, survived, and counted; the counts end the test run."""
 
 import errno
-import fcntl
-import os
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import urllib3.util.retry
+from lockless import drive_without_locks
 from small_web import (
     ARCHIVES,
     ENTRIES,
     NAMES,
     Fault,
-    Server,
     body,
     continue_forever,
     cut,
     cut_without_ranges,
-    entries,
     final_content,
     first_archive,
     hang_up,
@@ -38,16 +34,6 @@ from dlbook import data
 from dlbook.data import DataError, fetching
 from dlbook.data.fetching import Limits
 from dlbook.data.registry import REGISTRY
-
-
-@pytest.fixture
-def web(server, tmp_path, monkeypatch) -> Server:
-    """The server as the only source, and an empty data directory."""
-    for name, entry in entries(server).items():
-        monkeypatch.setitem(REGISTRY, name, entry)
-    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
-    monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
-    return server
 
 
 @pytest.fixture
@@ -131,15 +117,9 @@ def test_certificates_that_cannot_be_had_are_no_full_disk(web, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_drive_without_locks_holds_no_fetch_up(web, truth, monkeypatch, code):
-    """Nor does the lock's file, which the first one leaves; and a warning in a page would fail it."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def test_a_drive_without_locks_holds_no_fetch_up(web, truth, code):
+    """Nor does the lock's file, which the first one leaves."""
+    with drive_without_locks(code):
         for _ in range(2):
             assert same(data.load("mnist"), truth["mnist"])
             REGISTRY["mnist"].files[0].unlink()

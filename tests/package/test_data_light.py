@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import pickle
 import pkgutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from small_web import NAMES
 
 import dlbook
 from dlbook import data
@@ -47,6 +49,29 @@ def test_to_ask_a_server_loads_nothing_that_computes():
     """Each build does that where data are missing: PyTorch alone would take it seconds."""
     _, modules = asked("dlbook.data.fetching")
     assert COMPUTING.isdisjoint(modules)
+
+
+TABLE = """
+import pickle, sys
+from pathlib import Path
+from dlbook.data.registry import REGISTRY
+REGISTRY.update(pickle.loads(Path(sys.argv[1]).read_bytes()))
+from dlbook.data.__main__ import main
+main([])
+print(*sys.modules)
+"""
+
+
+def test_to_list_what_there_is_loads_no_pytorch(web, tmp_path):
+    """Nor does it where archives must be read to prove it."""
+    for name in NAMES:
+        data.load(name)
+    known = tmp_path / "entries.pickle"
+    known.write_bytes(pickle.dumps({name: REGISTRY[name] for name in NAMES}))
+    answer = subprocess.run([sys.executable, "-c", TABLE, known], capture_output=True, text=True, check=True)
+    *table, modules = answer.stdout.splitlines()
+    assert sum("original" in line for line in table) == len(NAMES)
+    assert "torch" not in modules.split()
 
 
 @pytest.mark.parametrize("name", data.__all__)

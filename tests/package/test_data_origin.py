@@ -5,28 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bookbuild.run.data_sets import lacks_proof
 from safetensors import safe_open
-from small_web import Server, entries, same
+from small_web import same
 
 from dlbook import data
 from dlbook.data import cache
 from dlbook.data.__main__ import main
 from dlbook.data.dataset import Content, Split, checksum
+from dlbook.data.files import sha256_of
 from dlbook.data.image_sets import ImageSet
 from dlbook.data.registry import REGISTRY
 
+pytestmark = pytest.mark.usefixtures("web")
+
 PACKED = ("fashion_mnist", "cifar10")
-
-
-@pytest.fixture(autouse=True)
-def web(server, tmp_path, monkeypatch) -> Server:
-    """The server as the only source, and an empty data directory."""
-    for name, entry in entries(server).items():
-        monkeypatch.setitem(REGISTRY, name, entry)
-    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
-    monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
-    return server
+KEPT = (*PACKED, "flower_photos")
 
 
 def cut_off(name: str, monkeypatch) -> None:
@@ -49,18 +42,18 @@ def forge(entry: ImageSet, change) -> None:
     cache.write(entry, replace(content, train=train, sha256=checksum(train, test)))
 
 
-@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("name", KEPT)
 def test_a_cache_of_the_time_before_archives_were_kept_is_no_copy_for_good(name):
     """The build brings what proves it, as it brings data that are not there."""
     data.load(name)
-    assert not lacks_proof(REGISTRY[name])
+    assert not REGISTRY[name].lacks_proof()
     for archive in REGISTRY[name].kept:
         archive.unlink()
     assert REGISTRY[name].state().startswith("copy ")
-    assert lacks_proof(REGISTRY[name])
+    assert REGISTRY[name].lacks_proof()
     assert main(["fetch", name]) == 0
     assert REGISTRY[name].state() == "original"
-    assert not lacks_proof(REGISTRY[name])
+    assert not REGISTRY[name].lacks_proof()
 
 
 @pytest.mark.parametrize("change", [negated, relabeled])
@@ -99,7 +92,7 @@ def test_a_cache_that_somebody_wrote_is_a_copy_whatever_it_says(name, truth, mon
     assert "cannot be had" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("name", KEPT)
 def test_a_damaged_archive_proves_nothing_and_is_fetched_again(name, capsys):
     main(["fetch", name])
     (victim, *_) = (REGISTRY[name].location / archive.name for archive in REGISTRY[name].archives)
@@ -129,17 +122,29 @@ def test_a_copy_that_claims_nothing_needs_no_archive(truth, tmp_path):
     assert main(["verify", "cifar10"]) == 0
 
 
-@pytest.mark.parametrize("with_folders", [True, False])
-def test_photographs_say_where_they_are_from_and_their_cache_does_not(with_folders):
+@pytest.mark.parametrize("missing", ["flower_photos.tgz", "roses"])
+def test_photographs_say_where_they_are_from_and_their_cache_does_not(missing):
     data.load("flower_photos")
     folder = REGISTRY["flower_photos"].location
-    (folder / ".unpacked").unlink()
-    for name in REGISTRY["flower_photos"].classes:
-        if not with_folders:
-            shutil.rmtree(folder / name)
+    (folder / missing).rename(folder / "elsewhere")
     assert said_of(folder / "train.safetensors")["origin"] == "original"
     assert REGISTRY["flower_photos"].state().startswith("copy ")
     assert "not the official files" in data.load("flower_photos").source.description
+
+
+def test_photographs_that_somebody_changed_are_a_copy_whatever_is_written_beside_them(capsys):
+    data.load("flower_photos")
+    entry = REGISTRY["flower_photos"]
+    (entry.location / "roses" / "0.jpg").write_bytes((entry.location / "tulips" / "0.jpg").read_bytes())
+    photographs = sorted(entry.location.glob("*/*.jpg"))
+    lines = [f"{sha256_of(path)}  {path.relative_to(entry.location)}\n" for path in photographs]
+    (entry.location / ".unpacked").write_text("".join(lines))
+    content = replace(entry._decoded().completed(), origin="original")
+    cache.write(entry, content)
+    assert entry.state().startswith("copy ")
+    assert "not the official files" in data.load("flower_photos").source.description
+    main(["verify", "flower_photos"])
+    assert "original" not in capsys.readouterr().out
 
 
 def test_verify_decodes_the_photographs_again(capsys):

@@ -5,21 +5,19 @@ import os
 import shutil
 import warnings
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_web import entries
+from small_web import ARCHIVES, ENTRIES, entries
 from tiny_data import flower_photos, jpeg
 from torchvision.models import VGG16_Weights
 from torchvision.transforms import functional
 
 from dlbook import data
 from dlbook.data import DataError, photos
-from dlbook.data.files import sha256_of
 from dlbook.data.registry import REGISTRY
 
 CLASSES = REGISTRY["flower_photos"].classes
@@ -28,8 +26,7 @@ CLASSES = REGISTRY["flower_photos"].classes
 @pytest.fixture
 def directory(tmp_path, monkeypatch) -> Path:
     """A data directory with forty photographs, and no source on the web."""
-    entry = replace(REGISTRY["flower_photos"], shape=(3, 16, 16), sources=())
-    monkeypatch.setitem(REGISTRY, "flower_photos", entry)
+    monkeypatch.setitem(REGISTRY, "flower_photos", ENTRIES["flower_photos"])
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path))
     monkeypatch.delenv("DLBOOK_STANDINS", raising=False)
     for name, content in flower_photos().items():
@@ -213,8 +210,7 @@ def test_the_state_is_the_same_with_and_without_the_cache(directory):
 
 def test_photographs_from_the_official_archive_are_the_original_until_one_changes(directory):
     folder = directory / "flower_photos"
-    lines = [f"{sha256_of(path)}  {path.parent.name}/{path.name}\n" for path in folder.rglob("*.jpg")]
-    (folder / ".unpacked").write_text("".join(lines))
+    (folder / "flower_photos.tgz").write_bytes(ARCHIVES["flower_photos"]["flower_photos.tgz"])
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (folder / "roses" / name).write_bytes(b"of the system")
     assert "original files" in data.load("flower_photos").source.description

@@ -39,6 +39,17 @@ def test_a_grid_shows_every_image_on_one_scale():
     assert shades == pytest.approx([0, 0.25, 1])
 
 
+def test_titles_of_two_lines_stand_clear_of_the_images():
+    black = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    figure = visualize.image_grid(black, titles=["sure of\ngypsy"], size=1.2)
+    figure.canvas.draw()
+    top = figure.axes[0].get_window_extent().y1
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].min(axis=2)[::-1]  # the first row is the lowest
+    above = pixels[round(top) + 1 :].min(axis=1)
+    points = 72 / figure.dpi * np.flatnonzero(above < 200)[0]
+    assert points >= 1
+
+
 def test_a_signed_grid_puts_zero_in_the_middle():
     figure = visualize.image_grid(torch.tensor([[[[-1.0, 0.0, 3.0]]]]), signed=True)
     assert figure.axes[0].images[0].get_clim() == (-3, 3)

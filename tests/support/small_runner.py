@@ -59,10 +59,13 @@ class Machine:
         """Do the steps in order; return ``success`` or ``failure``."""
         self.environment.update({key: self.fill(said) for key, said in job.get("env", {}).items()})
         for step in job["steps"]:
+            said = self.contexts["steps"].setdefault(step.get("id"), {"outputs": {}, "outcome": "skipped"})
             if not holds(step.get("if", "success()"), self.contexts, self.functions):
                 continue
             title = step.get("name") or step.get("uses", "").partition("@")[0] or step["run"]
-            if not (self.use(step) if "uses" in step else self.script(step)):
+            has_succeeded = self.use(step) if "uses" in step else self.script(step)
+            said["outcome"] = "success" if has_succeeded else "failure"
+            if not has_succeeded:
                 self.run.failed.append(title)
                 if not step.get("continue-on-error"):
                     self.outcome = "failure"
@@ -101,7 +104,7 @@ class Machine:
         )
         self.run.said += finished.stdout
         said = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
-        self.contexts["steps"][step.get("id")] = {"outputs": said}
+        self.contexts["steps"][step.get("id")]["outputs"] = said
         return finished.returncode == 0
 
     def upgrade(self) -> None:
@@ -130,7 +133,7 @@ class Machine:
         path = options.get("path", ".")
         if action in ("actions/setup-python", "actions/deploy-pages") or path.startswith("~"):
             self.run.left_out.add(" ".join([action, *path.split()]).removesuffix(" ."))
-            self.contexts["steps"][step.get("id")] = {"outputs": {"cache-hit": ""}}
+            self.contexts["steps"][step.get("id")]["outputs"] = {"cache-hit": ""}
         elif action == "actions/checkout":
             depth = str(options.get("fetch-depth", 1))
             git(self.checkout, "clone", "-q", f"--depth={depth}", self.github.origin.as_uri(), ".")

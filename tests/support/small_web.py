@@ -32,16 +32,17 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, archives: dict[str, Files]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files = {
-            f"/{mirror}/{name}/{file}": content
-            for mirror in ("one", "two")
-            for name, files in archives.items()
-            for file, content in files.items()
-        }
+        self.files: dict[str, bytes] = {}
+        for name, files in archives.items():
+            self.offer(name, files)
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.log: list[tuple[str, str | None]] = []
         self.released = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def offer(self, name: str, files: Files) -> None:
+        for mirror in ("one", "two"):
+            self.files |= {f"/{mirror}/{name}/{file}": content for file, content in files.items()}
 
     @property
     def address(self) -> str:

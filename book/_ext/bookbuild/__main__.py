@@ -40,7 +40,12 @@ def _merge(book: Book, chosen: argparse.Namespace) -> int:
 
 def _export(book: Book, chosen: argparse.Namespace) -> int:
     with locked(book.build):
-        exchange.export(book, chosen.archive)
+        try:
+            exchange.export(book, chosen.archive)
+        except exchange.NoOutputs as none:
+            if not chosen.if_any:
+                raise
+            print(none)
     return 0
 
 
@@ -84,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     merging.add_argument("--own", action="store_true", help="from machines of your own: leave all as it is")
     exporting = command("export", _export, "pack up the executed pages that a build could ask for")
     exporting.add_argument("archive", type=Path)
+    exporting.add_argument("--if-any", action="store_true", help="where there are none, say so and pack none")
     command("prune", _prune, "forget executed pages that no build has asked for in a long time")
     command("verify", _verify, "say what is wrong with the built site")
     rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")

@@ -73,8 +73,7 @@ def _row(entry: Entry) -> tuple[str, str, str, str]:
     if not entry.is_present():
         size = sum(archive.size for archive in entry.archives)
         return entry.name, "missing", f"{_megabytes(size)} to fetch", entry.sources[0]
-    size = sum(file.stat().st_size for file in entry.files if file.is_file())
-    return entry.name, _kind_of_state(entry), _megabytes(size), str(entry.location)
+    return entry.name, _kind_of_state(entry), _megabytes(entry.size), str(entry.location)
 
 
 def _kind_of_state(entry: Entry) -> str:
@@ -101,7 +100,8 @@ def _path(entry: Entry) -> str:
 
 
 def _remove(entry: Entry) -> str:
-    entry.require_present()
+    if not entry.is_begun():
+        entry.require_present()
     kept = [os.fsencode(path).decode(errors="replace") for path in entry.remove()]
     if not kept:
         return f"{entry.name}: removed"

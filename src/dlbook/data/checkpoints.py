@@ -33,6 +33,11 @@ class Checkpoint(Entry):
         """The file."""
         return self.files[0]
 
+    @property
+    def on_the_way(self) -> tuple[Path, ...]:
+        """Its part, beside it."""
+        return tuple(self.directory / archive.part for archive in self.archives)
+
     def fetch(self) -> Path:
         """Return the file, fetched where it was not there yet or is damaged, and verified.
 

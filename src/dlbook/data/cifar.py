@@ -3,14 +3,15 @@
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from dlbook.data import archives
-from dlbook.data.dataset import Split
 from dlbook.data.source import DataError
+
+if TYPE_CHECKING:
+    from dlbook.data.dataset import Arrays
 
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = ("test_batch",)
@@ -32,16 +33,16 @@ class _ArrayUnpickler(pickle.Unpickler):
             raise DataError(f"a batch of CIFAR-10 holds no {module}.{name}: it is not read") from None
 
 
-def read(archive: Path, limit: int, classes: tuple[str, ...]) -> tuple[Split, Split]:
+def read(archive: Path, limit: int) -> tuple["Arrays", "Arrays"]:
     """Read the archive, whose checksum must have been verified.
 
     Args:
         archive: the file.
         limit: the most bytes that it may unpack to.
-        classes: the name of each label.
 
     Returns:
-        The training split, images (50000, 3, 32, 32) uint8, and the test split (10000, 3, 32, 32).
+        The training split, images (50000, 3, 32, 32) uint8 and labels (50000,) int64, and the test split,
+        (10000, 3, 32, 32) and (10000,).
 
     Raises:
         DataError: the archive is not what it should be.
@@ -54,7 +55,7 @@ def read(archive: Path, limit: int, classes: tuple[str, ...]) -> tuple[Split, Sp
     if missing := set(_TRAIN + _TEST) - batches.keys():
         raise DataError(f"{archive} lacks {', '.join(sorted(missing))}")
     train, test = ([batches[name] for name in names] for names in (_TRAIN, _TEST))
-    return _join(train, classes), _join(test, classes)
+    return _join(train), _join(test)
 
 
 def parse_batch(content: bytes) -> tuple[np.ndarray, list[int]]:
@@ -76,7 +77,6 @@ def parse_batch(content: bytes) -> tuple[np.ndarray, list[int]]:
     return pixels, labels
 
 
-def _join(batches: list[tuple[np.ndarray, list[int]]], classes: tuple[str, ...]) -> Split:
+def _join(batches: list[tuple[np.ndarray, list[int]]]) -> "Arrays":
     pixels = np.concatenate([pixels for pixels, _ in batches]).reshape(-1, 3, 32, 32)
-    labels = [label for _, labels in batches for label in labels]
-    return Split(torch.from_numpy(pixels), torch.tensor(labels), classes)
+    return pixels, np.array([label for _, labels in batches for label in labels], np.int64)

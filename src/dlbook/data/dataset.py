@@ -5,10 +5,14 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dlbook.data.source import DataError, Source
+
+# Images (N, C, H, W) uint8 and labels (N,) int64, as what reads files without PyTorch returns them.
+Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,12 @@ class Split:
                 f"labels must lie in 0 to {len(self.classes) - 1}, "
                 f"but these run from {labels.min()} to {labels.max()}"
             )
+
+    @classmethod
+    def of(cls, arrays: Arrays, classes: tuple[str, ...]) -> "Split":
+        """Return a split that shares its memory with the arrays."""
+        images, labels = map(torch.from_numpy, arrays)
+        return cls(images, labels, classes)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -5,6 +5,7 @@ that need it.
 """
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,11 @@ class Archive:
     name: str
     size: int
     sha256: str
+
+    @property
+    def part(self) -> str:
+        """The name of what has arrived of it so far."""
+        return f"{self.name}.part"
 
     @property
     def largest(self) -> int:
@@ -73,13 +79,31 @@ class Entry(ABC):
         """What `fetch` brings or makes."""
 
     @property
+    @abstractmethod
+    def on_the_way(self) -> tuple[Path, ...]:
+        """The files and folders, there or not, of what `fetch` has not brought whole yet."""
+
+    @property
     def location(self) -> Path:
         """The folder that the files lie in; where there is one by itself, that file."""
         return self.files[0].parent
 
+    @property
+    def size(self) -> int:
+        """The bytes of all that lies there."""
+        return sum(file.stat().st_size for file in _files_below(self.location))
+
     def is_present(self) -> bool:
         """Tell whether it is on this machine; not, whether it is whole."""
         return all(file.exists() for file in self.files)
+
+    def is_begun(self) -> bool:
+        """Tell whether any of it is on this machine, be it damaged or half fetched."""
+        return self.is_present() or any(map(_files_below, (*self.files, *self.on_the_way)))
+
+    def lacks_proof(self) -> bool:
+        """Tell whether it says that it is the original, and `fetch` would bring what proves that."""
+        return False
 
     def state(self) -> str:
         """Say what would be found on this machine, without reading the data.
@@ -113,7 +137,12 @@ class Entry(ABC):
         """Tell whether one of the files, which is there, is what `fetch` would bring or make again."""
 
     def remove(self) -> list[Path]:
-        """Remove the files that `fetch` would bring again; return what stays of them, or beside them."""
+        """Remove what `fetch` would bring again, whole or not; return what stays of it, or beside it."""
+        for path in self.on_the_way:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         for file in [file for file in self.files if file.exists() and self.is_published(file)]:
             file.unlink()
         if self.location.is_dir():
@@ -124,3 +153,8 @@ class Entry(ABC):
         """Raise a `DataError` that says how to bring it, where it is not on this machine."""
         if not self.is_present():
             raise DataError(f"not on this machine; `python -m dlbook.data fetch {self.name}` brings it")
+
+
+def _files_below(path: Path) -> list[Path]:
+    """Return the file of that path, or all in the folder of that path; none where nothing is there."""
+    return [found for found in (path, *path.rglob("*")) if found.is_file()]

@@ -104,7 +104,7 @@ def fetch(archives: Sequence[Archive], sources: Sequence[str], folder: Path) -> 
 
 
 def _part(folder: Path, archive: Archive) -> Path:
-    return folder / f"{archive.name}.part"
+    return folder / archive.part
 
 
 class _Prompt(HTTPConnection):

@@ -3,17 +3,19 @@
 import math
 import struct
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from dlbook.data.dataset import Split
 from dlbook.data.source import DataError
+
+if TYPE_CHECKING:
+    from dlbook.data.dataset import Arrays
 
 _UNSIGNED_BYTES = 8
 
 
-def parse(content: bytes) -> Tensor:
+def parse(content: bytes) -> np.ndarray:
     """Return the numbers of an idx file of bytes.
 
     Args:
@@ -21,7 +23,7 @@ def parse(content: bytes) -> Tensor:
             big-endian), and the bytes.
 
     Returns:
-        A tensor uint8 of the axes' lengths, with a memory of its own.
+        An array uint8 of the axes' lengths, with a memory of its own.
 
     Raises:
         DataError: the content is not that.
@@ -35,24 +37,25 @@ def parse(content: bytes) -> Tensor:
     shape = struct.unpack(f">{axes}I", content[4:start])
     if math.prod(shape) != len(content) - start:
         raise DataError(f"the idx file says {shape}, but {len(content) - start:,} bytes follow")
-    return torch.frombuffer(bytearray(content[start:]), dtype=torch.uint8).reshape(shape)
+    if len(content) == start:
+        raise DataError(f"the idx file says {shape}, and holds nothing")
+    return np.frombuffer(bytearray(content[start:]), dtype=np.uint8).reshape(shape)
 
 
-def splits(contents: Sequence[bytes], classes: tuple[str, ...]) -> tuple[Split, Split]:
+def read(contents: Sequence[bytes]) -> tuple["Arrays", "Arrays"]:
     """Return the training and the test split of four idx files.
 
     Args:
         contents: images and labels for training, images and labels for the test.
-        classes: the name of each label.
 
     Returns:
-        Images (N, 1, H, W) uint8, and their labels.
+        For each, images (N, 1, H, W) uint8 and labels (N,) int64.
 
     Raises:
         DataError: the contents are not that.
     """
     train_images, train_labels, test_images, test_labels = map(parse, contents)
     return (
-        Split(train_images.unsqueeze(1), train_labels.long(), classes),
-        Split(test_images.unsqueeze(1), test_labels.long(), classes),
+        (train_images[:, np.newaxis], train_labels.astype(np.int64)),
+        (test_images[:, np.newaxis], test_labels.astype(np.int64)),
     )

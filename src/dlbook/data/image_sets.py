@@ -57,6 +57,11 @@ class ImageSet(Entry):
         return self.directory / f".{self.name}"
 
     @property
+    def on_the_way(self) -> tuple[Path, ...]:
+        """That folder."""
+        return (self.downloads,)
+
+    @property
     def cache_files(self) -> tuple[Path, Path]:
         """The tensor cache, there or not: training and test split."""
         folder = self.directory / self.name

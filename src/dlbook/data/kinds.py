@@ -51,10 +51,11 @@ class IdxFiles(ImageSet):
     def read(self) -> "Content":
         """Return what the files hold; errors are as `ImageSet.read` says."""
         from dlbook.data import idx
-        from dlbook.data.dataset import Content
+        from dlbook.data.dataset import Content, Split
 
         self.verify()
-        train, test = idx.splits([file.read_bytes() for file in self.files], self.classes)
+        arrays = idx.read([file.read_bytes() for file in self.files])
+        train, test = (Split.of(each, self.classes) for each in arrays)
         return Content(train, test, "", "", "original").completed()
 
     def make(self) -> "Content":

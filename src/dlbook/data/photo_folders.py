@@ -4,35 +4,36 @@ The site's build imports this module, so it imports nothing heavy.
 """
 
 import filecmp
+import functools
 import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from dlbook.data import archives
-from dlbook.data.files import draft, is_visible, sha256_of, sha256_of_all, visible_files
-from dlbook.data.kinds import Cached, metadata
+from dlbook.data.files import is_visible, require_checksum, sha256_of, sha256_of_all, visible_files
+from dlbook.data.kept import KeptArchives
+from dlbook.data.kinds import metadata, state_of
 from dlbook.data.source import DataError
 
 if TYPE_CHECKING:
     from dlbook.data.dataset import Content, Split
     from dlbook.data.photos import Photo
 
-# Beside what was unpacked from the official archive: the checksum and the path of each of its files.
-_BROUGHT = ".unpacked"
 # So many files that cannot be decoded are named; beyond that, a number says enough.
 _NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoFolders(Cached):
+class PhotoFolders(KeptArchives):
     """Photographs in one folder a class; the archive holds these folders in one that has the entry's name.
 
-    Their bytes decide which are the test split, about 15 % of them. Without the folders, a cache is good too.
+    Their bytes decide which are the test split, about 15 % of them. Without the folders, a cache is good too,
+    but counts as a copy: what its images were decoded from, nobody can look at.
     """
 
     outdated: ClassVar[str] = "photographs were added, removed or changed; the next fetch reads them again"
@@ -47,13 +48,13 @@ class PhotoFolders(Cached):
         return None if found is None else _checksum(found)
 
     def is_published(self, file: Path) -> bool:
-        """Tell whether it says that it was made from just what was unpacked from the official archive."""
+        """Tell whether it says that it was made from just the photographs of the archive beside it."""
         return self._origin(metadata(file).get("source_sha256", "")) == "original"
 
     def read(self) -> "Content":
         """Return what the cache holds; whose photographs it was made from, they say, and not the cache."""
         content = super().read()
-        return replace(content, origin=self._origin(content.source_sha256))
+        return replace(content, origin=self._origin(content.source_sha256) if self._has_folders() else "copy")
 
     def verify(self) -> None:
         """Check the cache, where there is one, and that it holds what the photographs beside it decode to."""
@@ -80,21 +81,25 @@ class PhotoFolders(Cached):
         return content
 
     def remove(self) -> list[Path]:
-        """Remove the cache, and what `fetch` brought and nobody has changed; return the files that stay."""
-        inside = self.location.resolve()
-        for path, sha256 in self._brought().items():
+        """Remove what `fetch` brought and nobody has changed, and a cache of it or of the folders.
+
+        Return the files that stay.
+        """
+        inside, made = self.location.resolve(), self.files if self._has_folders() else ()
+        for path, sha256 in self._published().items():
             file = inside / path
             if file.resolve().is_relative_to(inside) and file.is_file() and sha256_of(file) == sha256:
                 file.unlink()
-        for file in (*self.files, self.location / _BROUGHT):
+        for file in made:
             file.unlink(missing_ok=True)
-        left = sorted(path for path in self.location.rglob("*") if not path.is_dir() or path.is_symlink())
+        super().remove()
+        left = [path for path in self.location.rglob("*") if not path.is_dir() or path.is_symlink()]
         for folder in sorted((path for path in self.location.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):  # not empty, or a link
                 folder.rmdir()
         with suppress(OSError):
             self.location.rmdir()
-        return left
+        return sorted(left, key=lambda path: (len(path.parts), path))
 
     def describe(self, content: "Content") -> str:
         """Return a sentence for the reader: where they come from, and how many could be decoded."""
@@ -108,40 +113,41 @@ class PhotoFolders(Cached):
     def _identity(self) -> str:
         listing = self.listing()
         if listing is None:
-            return super()._identity()
+            return self.identity_of(self._content())
         return "original" if self._origin(listing) == "original" else self.identity_of(listing)
 
     def _origin(self, listing: str) -> str:
         """Tell whether the photographs are those of the official archive, and no others."""
-        brought = {
+        published = {
             path: sha256
-            for path, sha256 in self._brought().items()
+            for path, sha256 in self._published().items()
             if path.rpartition("/")[0] in self.classes and is_visible(path.rpartition("/")[2])
         }
-        return "original" if brought and listing == _checksum(brought) else "copy"
+        return "original" if published and listing == _checksum(published) else "copy"
 
     def _photographs(self) -> dict[str, str] | None:
         """Return path → SHA-256 of each photograph; None where a class has no folder."""
-        if not all((self.location / name).is_dir() for name in self.classes):
+        if not self._has_folders():
             return None
         found = [path for name in self.classes for path in visible_files(self.location / name)]
         names = [f"{path.parent.name}/{path.name}" for path in found]
         return dict(zip(names, sha256_of_all(found), strict=True))
 
-    def _brought(self) -> dict[str, str]:
-        """Return path → SHA-256 of what was unpacked; nothing where the photographs are somebody's own."""
+    def _has_folders(self) -> bool:
+        return all((self.location / name).is_dir() for name in self.classes)
+
+    def _published(self) -> Mapping[str, str]:
+        """Return path → SHA-256 of each of the archive's files; nothing where it is not there, or damaged."""
         try:
-            lines = (self.location / _BROUGHT).read_text("utf-8", "surrogateescape").splitlines()
+            return _sha256_in_archive(self, state_of(self.kept))
         except OSError:
             return {}
-        facts = [line.partition("  ") for line in lines]
-        return {path: sha256 for sha256, _, path in facts if path}
 
     def _fetch_photographs(self) -> None:
         """Unpack the official archive, and move what it holds to its place; what lies there stays."""
         from dlbook.data import fetching
 
-        (packed,) = fetching.fetch(self.archives, self.sources, self.downloads)
+        (packed,) = self._whole() or fetching.fetch(self.archives, self.sources, self.downloads)
         top = self.downloads / "unpacked"
         shutil.rmtree(top, ignore_errors=True)
         archives.extract_tar(packed, top, self.archives[0].largest)
@@ -149,22 +155,15 @@ class PhotoFolders(Cached):
         if not all((folder / name).is_dir() for name in self.classes):
             raise DataError(f"{packed} lacks a folder of {', '.join(self.classes)}")
         self._require_no_others(folder)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        facts = zip(sha256_of_all(files), files, strict=True)
-        lines = [f"{sha256}  {file.relative_to(folder).as_posix()}\n" for sha256, file in facts]
-        with draft(folder / _BROUGHT) as written:
-            written.write_text("".join(lines), "utf-8", "surrogateescape")
-        if self.location.exists():
-            self._fill(folder)
-        else:
-            folder.rename(self.location)
+        self.location.mkdir(parents=True, exist_ok=True)
+        self._fill(folder, packed)
 
     def _require_no_others(self, folder: Path) -> None:
         """Raise a `DataError` where photographs lie here that are not the archive's, which is in ``folder``.
 
         Beside the archive's own, once they all were here, others may lie.
         """
-        if self._brought():
+        if self._published():
             return
         there = [self.location / name for name in self.classes if (self.location / name).is_dir()]
         for path in (path for place in there for path in visible_files(place)):
@@ -175,21 +174,21 @@ class PhotoFolders(Cached):
                     "the photographs; or add what is missing."
                 )
 
-    def _fill(self, folder: Path) -> None:
+    def _fill(self, folder: Path, packed: Path) -> None:
         """Move what is missing to its place; what lies there stays, and is the archive's or no photograph.
 
-        The mark is moved before the last class. Until that is there too, nothing is taken for whole, and
+        The archive is moved before the last class. Until that is there too, nothing is taken for whole, and
         after a run that was killed the next one does what is left.
         """
-        parts = {path.name for path in folder.iterdir()} - {_BROUGHT, *self.classes}
+        parts = {path.name for path in folder.iterdir()} - set(self.classes)
         missing = [name for name in self.classes if not (self.location / name).exists()]
         begun = [path for name in self.classes if name not in missing for path in (folder / name).iterdir()]
         for path in (*begun, *(folder / name for name in sorted(parts) + missing[:-1])):
             target = self.location / path.relative_to(folder)
             if not target.exists():
                 shutil.move(path, target)
-        for name in (_BROUGHT, *missing[-1:]):
-            shutil.move(folder / name, self.location / name)
+        for path in (packed, *(folder / name for name in missing[-1:])):
+            shutil.move(path, self.location / path.name)
 
     def _decoded(self) -> "Content":
         """Return images (N, C, H, W) uint8 of the entry's shape.
@@ -224,6 +223,22 @@ class PhotoFolders(Cached):
         names = sorted(f"{name.decode(errors='replace')} ({why})" for name, why in shown)
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return f"; left out: {', '.join(names[:_NAMED])}{more}"
+
+
+@functools.lru_cache
+def _sha256_in_archive(entry: PhotoFolders, state: object) -> Mapping[str, str]:
+    """Return path → SHA-256 of its files; while the archive's state stays the same, it is read once."""
+    (kept,), (archive,) = entry.kept, entry.archives
+    found = {}
+    try:
+        require_checksum(kept, archive.sha256)
+        for name, content in archives.read_tar(kept, archive.largest):
+            path = PurePosixPath(name)
+            if path.is_relative_to(entry.name):
+                found[str(path.relative_to(entry.name))] = hashlib.sha256(content).hexdigest()
+    except DataError:
+        return {}
+    return found
 
 
 def _checksum(photographs: Mapping[str, str]) -> str:

@@ -98,7 +98,7 @@ def image_grid(
     for index, ax in zip(range(len(images)), axes.flat, strict=False):
         ax.imshow(pixels[index], **options)
         if titles:
-            ax.set_title(titles[index], fontsize=8, pad=2)
+            ax.set_title(titles[index], fontsize=8, pad=4)
     return figure
 
 

@@ -30,6 +30,7 @@ DIGITS = 2  # behind the point of a place; a point is two pixels on the page
 PHOTOGRAPH = {"quality": 70, "subsampling": "4:4:4", "speed": 6}
 # Of 255, on average: what would be changed by more stays exact; photographs are changed by 1 to 3.
 SEEN = 4
+LARGEST_WEBP = 16_383  # pixels of a side, by its specification
 # Part of the file's name: when this code changes, drawings are made anew.
 MARK = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 
@@ -103,6 +104,8 @@ def _rounded(number: re.Match[str]) -> str:
 
 def _smaller_pixels(found: re.Match[str]) -> str:
     png = base64.b64decode(found.group(1))
+    if max(_pixels(png).shape) > LARGEST_WEBP:
+        return found.group()
     exact, alike = _form(png, "WebP", lossless=True), _form(png, "AVIF", **PHOTOGRAPH)
     forms = {len(png): ("png", png), len(exact): ("webp", exact)}
     if np.abs(_pixels(alike) - _pixels(png)).mean() < SEEN:

@@ -102,14 +102,17 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 
 def _smaller(path: Path) -> Path:
-    """Return the picture as WebP, or as it is where that is smaller.
+    """Return the picture as WebP, or as it is where that is smaller, or WebP cannot hold it.
 
     The name is the checksum of the picture's content, so what an earlier build wrote is still right.
     """
     smaller = path.with_suffix(".webp")
-    if not smaller.exists():
-        with draft(smaller) as written, Image.open(path) as image:
-            image.save(written, "WebP", quality=QUALITY)
+    with Image.open(path) as image:
+        if max(image.size) > drawings.LARGEST_WEBP:
+            return path
+        if not smaller.exists():
+            with draft(smaller) as written:
+                image.save(written, "WebP", quality=QUALITY)
     return min(smaller, path, key=lambda each: each.stat().st_size)
 
 

@@ -8,10 +8,7 @@ from sphinx.util import logging
 
 from bookbuild.book import BookError
 from bookbuild.run.keys import PACKAGE
-from dlbook.data.entries import Entry
 from dlbook.data.image_sets import stand_ins_are_permitted
-from dlbook.data.kinds import metadata
-from dlbook.data.packed import CachedArchives
 from dlbook.data.registry import REGISTRY
 from dlbook.data.source import DataError
 
@@ -21,7 +18,7 @@ LOGGER = logging.getLogger(__name__)
 def fetch_missing(names: Iterable[str]) -> None:
     """Fetch those of the data sets that this machine lacks, where a source of theirs answers."""
     for name in sorted(names):
-        if REGISTRY[name].is_present() and not lacks_proof(REGISTRY[name]):
+        if REGISTRY[name].is_present() and not REGISTRY[name].lacks_proof():
             continue
         if any(map(answers, REGISTRY[name].sources)):
             subprocess.run([sys.executable, "-m", f"{PACKAGE}.data", "fetch", name], check=False)
@@ -39,16 +36,6 @@ def small_ones_suffice() -> bool:
         return stand_ins_are_permitted()
     except DataError as error:
         raise BookError(str(error)) from error
-
-
-def lacks_proof(entry: Entry) -> bool:
-    """Tell whether a cache says that it is made of the original archives, and they are not beside it.
-
-    As one that was made before they were kept: it counts as a copy until they are there again.
-    """
-    if not isinstance(entry, CachedArchives) or all(kept.exists() for kept in entry.kept):
-        return False
-    return all(metadata(file).get("origin") == "original" for file in entry.files)
 
 
 def answers(address: str) -> bool:

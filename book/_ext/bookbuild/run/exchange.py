@@ -43,6 +43,10 @@ class CacheError(BookError):
     """A cache cannot be read or found; the message says what to do."""
 
 
+class NoOutputs(CacheError):  # noqa: N818 - what happened; an error only where outputs are needed
+    """The cache has no outputs of the pages."""
+
+
 def merge(source: Path, book: Book, is_own: bool = False) -> Counter[str]:
     """Copy the executed pages of another cache into the book's; what that has, it keeps.
 
@@ -93,7 +97,8 @@ def _read(entry: Path, record: NbCacheRecord, book: Book, is_own: bool) -> Cache
             notebook = foreign.harmless(notebook)
         said = Record.from_json((artifacts / RECORD).read_text(encoding="utf-8"))
         files = [artifacts / RECORD, *foreign.saved_files(artifacts / FILES, said)]
-    except UNREADABLE:
+    except UNREADABLE as error:
+        LOGGER.info("%s: what another machine put out is left out: %s", _local_path(record.uri, book), error)
         return None
     return CacheBundleIn(
         notebook,
@@ -113,7 +118,7 @@ def export(book: Book, archive: Path) -> None:
     """Pack up the executed pages that a build could still ask for, whole or not at all.
 
     Raises:
-        CacheError: there are none.
+        NoOutputs: there are none.
     """
     cache = ExecutionCache(book.cache_folder)
     cache.drop_damaged()
@@ -123,7 +128,7 @@ def export(book: Book, archive: Path) -> None:
         keys = {key for key in keys if any(is_of(docname, sources[key]) for docname in chosen)}
     if not keys:
         whose = ", ".join(sorted(chosen)) or "any page"
-        raise CacheError(f"no outputs of {whose} are in {book.cache_folder}: build the book first")
+        raise NoOutputs(f"no outputs of {whose} are in {book.cache_folder}: build the book first")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         cache.copy(keys, Path(scratch, "cache"))

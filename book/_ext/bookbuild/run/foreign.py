@@ -24,8 +24,8 @@ ACTIVE = re.compile(r"[{<\[]")
 ELEMENTS = {"b", "br", "code", "div", "em", "i", "li", "ol", "p", "pre", "span", "strong", "ul"} | {
     "caption", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
 }  # fmt: skip
-# How the files of pictures begin.
-PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+# What files of pixels are, as Pillow calls it.
+PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 # What a drawing may be made of: shapes, the pixels that it holds, and references to its own parts.
 SHAPES = {"clipPath", "defs", "g", "image", "path", "rect", "style", "svg", "use"}
 MARKS = {
@@ -43,10 +43,11 @@ SAVED = re.compile(r"[\w-]+\.(json|safetensors)", re.ASCII)
 def harmless(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return an executed notebook whose outputs are text, pictures, and HTML and Markdown that do nothing.
 
-    Of an output that comes in several forms, the others are left out.
+    Of an output that comes in several forms, the others are left out. A picture must stay one, as a caption
+    behind none fails the build.
 
     Raises:
-        ValueError: an output has no such form.
+        ValueError: an output has no such form, or was a picture and is none that can be shown.
     """
     # No state of widgets, and no lexer but Python's.
     python = {"name": "python", "pygments_lexer": "ipython3"}
@@ -62,6 +63,8 @@ def harmless(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             output.metadata = {}
             if not output.data:
                 raise ValueError(f"an output is neither text nor a picture, but {', '.join(forms)}")
+            if any(map(_draws, forms)) and not any(map(_draws, output.data)):
+                raise ValueError("a picture is damaged, or more than a picture")
     nbformat.validate(notebook)
     return notebook
 
@@ -82,14 +85,18 @@ def saved_files(artifacts: Path, record: Record) -> list[Path]:
     return paths
 
 
+def _draws(kind: str) -> bool:
+    return kind.startswith("image/")
+
+
 def _harmless(kind: str, content: object) -> str | None:
     """Return one form of an output, or None where it could act."""
     if not isinstance(content, str):
         return None
     if kind == "text/plain" or (kind == "text/markdown" and not ACTIVE.search(content)):
         return content
-    if kind in PICTURES and base64.b64decode(content).startswith(PICTURES[kind]):
-        return content
+    if kind in PICTURES:
+        return content if _is_picture(content, PICTURES[kind]) else None
     if kind == "image/svg+xml":
         return plain_drawing(content)
     return plain_html(content) if kind == "text/html" else None
@@ -124,18 +131,18 @@ def _only_draws(element: ET.Element) -> bool:
 def _is_plain(mark: str, value: str) -> bool:
     if mark in ("style", "clip-path"):
         return PLAIN_STYLE.fullmatch(value) is not None
-    return mark != "href" or value.startswith("#") or _is_picture(value)
+    if mark != "href" or value.startswith("#"):
+        return True
+    return value.startswith(OWN_PIXELS) and _is_picture(value.removeprefix(OWN_PIXELS), "PNG")
 
 
-def _is_picture(address: str) -> bool:
-    """Tell whether an address is itself a PNG that can be shown."""
-    if not address.startswith(OWN_PIXELS):
-        return False
+def _is_picture(encoded: str, kind: str) -> bool:
+    """Tell whether this is, in base64, a file of that kind that can be shown to its last pixel."""
     try:
-        with Image.open(io.BytesIO(base64.b64decode(address.removeprefix(OWN_PIXELS)))) as image:
+        with Image.open(io.BytesIO(base64.b64decode(encoded)), formats=[kind]) as image:
             image.load()
-            return image.format == "PNG"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return True
+    except Exception:  # on damaged bytes, Pillow's decoders raise a dozen kinds of errors
         return False
 
 
