@@ -82,7 +82,7 @@ class PlaygroundPlaceholder(nodes.General, Placeholder):
         """Return the element, and write its data into the site; elsewhere, return the fallback."""
         name, app = self["playground"], rendering.app
         if app.builder.name != "html":
-            return [nodes.container("", *self.children, ids=[name])]
+            return [nodes.container("", *self.children)]
         here = app.builder.get_target_uri(rendering.docname)
         script = f"{FOLDER}/{checksum(Path(app.srcdir))}/{name}.js"
         element = PlaygroundElement("", *self.children, playground=name, ids=[name])
