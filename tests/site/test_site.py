@@ -46,6 +46,13 @@ def test_no_output_holds(html, words):
         assert "application/vnd.jupyter.widget" not in page.read_text()
 
 
+def test_no_page_wears_what_is_for_another_reader(html):
+    """Jupyter Book would load every style sheet of `_static` on every page."""
+    epub = "reader.css"
+    assert (ROOT / "book" / "_static" / epub).exists()
+    assert [page.name for page in own_pages(html) if epub in page.read_text()] == []
+
+
 def test_a_screen_reader_hears_what_a_switch_says(html):
     """A name beside a text would be read in place of it."""
     for page in chapter_pages(html):

@@ -19,6 +19,7 @@ USED_WHERE = {
     "enlarge.js": re.compile("<figure"),
     "terms.js": re.compile("std-term"),
     "mystnb.*.css": re.compile(r'class="[^"]*\b(cell|output)\b'),
+    "reader.css": re.compile("(?!)"),  # nowhere: Jupyter Book loads all of `_static`, and it is the EPUB's
 }
 # Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
