@@ -26,8 +26,7 @@ BOOKBUILD = PYTHONPATH="$$PWD/book/_ext:$$PWD/src" $(BIN)/python -m bookbuild
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
 export DLBOOK_PDF := $(or $(PDF),$(DLBOOK_PDF))
-# An EPUB is of all pages.
-export DLBOOK_EPUB := $(if $(CHAPTERS),,$(or $(EPUB),$(DLBOOK_EPUB)))
+export DLBOOK_EPUB := $(or $(EPUB),$(DLBOOK_EPUB))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # This checkout's package, whosever environment it is, and nothing of the user's own.
 export PYTHONPATH := $(CURDIR)/src
@@ -64,6 +63,7 @@ hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each comm
 	$(BIN)/pre-commit install
 
 book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1, EPUB=1: as a file, too)
+	$(if $(DLBOOK_EPUB),$(if $(CHAPTERS),$(error an EPUB is of all pages: leave CHAPTERS out, or EPUB)))
 	$(if $(DLBOOK_EPUB),rm -rf _build/epub && $(BUILD) --builder custom --custom-builder epub)
 	$(BUILD)
 
