@@ -113,8 +113,8 @@ rehearse-notebooks: $(READY) ## run the built notebooks where the book is not in
 profile: $(READY) ## execute a page, and say which cells take time and memory (PAGE=cnn/mnist-mlp)
 	$(if $(PAGE),$(BOOKBUILD) profile $(PAGE),$(error say PAGE=<a page, such as cnn/mnist-mlp>))
 
-fetch-data: $(READY) ## fetch every data set and the weights, as far as they can be had
-	$(BIN)/python -m dlbook.data fetch --all
+fetch-data: $(READY) ## fetch every data set and the weights, as far as they can be had (NAMES=mnist+vgg16: only these)
+	$(BIN)/python -m dlbook.data fetch $(or $(subst +, ,$(NAMES)),--all)
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" --path-output . --builder linkcheck

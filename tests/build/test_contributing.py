@@ -153,6 +153,13 @@ def test_an_epub_of_some_pages_is_refused_before_anything_is_lost(checkout):
     assert site.endswith("--keep-going, epub 1")
 
 
+def test_data_are_fetched_by_name_or_all(checkout):
+    environment(checkout)
+    script(checkout / ".venv" / "bin" / "python", 'echo "$*"')
+    assert made(checkout, "-s", "fetch-data") == ["-m dlbook.data fetch --all"]
+    assert made(checkout, "-s", "fetch-data", NAMES="mnist+vgg16") == ["-m dlbook.data fetch mnist vgg16"]
+
+
 def test_the_fast_tests_need_no_build(programs):
     assert make(programs, "test-fast") == ["pytest -m", "."]
 
