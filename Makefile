@@ -26,8 +26,7 @@ BOOKBUILD = PYTHONPATH="$$PWD/book/_ext:$$PWD/src" $(BIN)/python -m bookbuild
 export DLBOOK_CHAPTERS := $(CHAPTERS)
 export DLBOOK_WORKERS := $(WORKERS)
 export DLBOOK_PDF := $(or $(PDF),$(DLBOOK_PDF))
-# An EPUB is of all pages.
-export DLBOOK_EPUB := $(if $(CHAPTERS),,$(or $(EPUB),$(DLBOOK_EPUB)))
+export DLBOOK_EPUB := $(or $(EPUB),$(DLBOOK_EPUB))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # This checkout's package, whosever environment it is, and nothing of the user's own.
 export PYTHONPATH := $(CURDIR)/src
@@ -64,6 +63,7 @@ hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each comm
 	$(BIN)/pre-commit install
 
 book: $(READY) ## execute what needs it, build the site into _build/html (CHAPTERS=cnn/mnist-mlp: only that one; PDF=1, EPUB=1: as a file, too)
+	$(if $(DLBOOK_EPUB),$(if $(CHAPTERS),$(error an EPUB is of all pages: leave CHAPTERS out, or EPUB)))
 	$(if $(DLBOOK_EPUB),rm -rf _build/epub && $(BUILD) --builder custom --custom-builder epub)
 	$(BUILD)
 
@@ -113,8 +113,8 @@ rehearse-notebooks: $(READY) ## run the built notebooks where the book is not in
 profile: $(READY) ## execute a page, and say which cells take time and memory (PAGE=cnn/mnist-mlp)
 	$(if $(PAGE),$(BOOKBUILD) profile $(PAGE),$(error say PAGE=<a page, such as cnn/mnist-mlp>))
 
-fetch-data: $(READY) ## fetch every data set and the weights, as far as they can be had
-	$(BIN)/python -m dlbook.data fetch --all
+fetch-data: $(READY) ## fetch every data set and the weights, as far as they can be had (NAMES=mnist+vgg16: only these)
+	$(BIN)/python -m dlbook.data fetch $(or $(subst +, ,$(NAMES)),--all)
 
 check-links: $(READY) ## ask every link that leads out of the site
 	$(BIN)/jupyter-book build book --config _config.yml --toc "$$PWD/_toc.yml" --path-output . --builder linkcheck

@@ -61,13 +61,17 @@ MADE_ANEW = "interpreter -m venv --clear .venv"
 NOTHING = "make: Nothing to be done for 'env'."
 
 
-def made(checkout: Path, *arguments: str, **variables: str) -> list[str]:
-    """Return the lines that make and its programs say; these say how they were called."""
-    own = ("MAKE", "PIP", "LC_", "LANG")
+def told_by_make(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = ("MAKE", "PIP", "LC_", "LANG", "DLBOOK")
     settings = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-    told = subprocess.run(
+    return subprocess.run(
         ["make", *arguments], cwd=checkout, env=settings | variables, capture_output=True, text=True
     )
+
+
+def made(checkout: Path, *arguments: str, **variables: str) -> list[str]:
+    """Return the lines that make and its programs say; these say how they were called."""
+    told = told_by_make(checkout, *arguments, **variables)
     assert told.returncode == 0, told.stderr
     return told.stdout.splitlines()
 
@@ -128,6 +132,32 @@ def test_a_folder_s_name_is_only_a_name(checkout):
     assert f"--toc {checkout}/_toc.yml" in "\n".join(made(checkout, "book"))
     own = f"{checkout}/book/_ext:{checkout}/src"
     assert f"python {own} -m bookbuild execute" in "\n".join(made(checkout, "execute"))
+
+
+def test_an_epub_of_some_pages_is_refused_before_anything_is_lost(checkout):
+    environment(checkout)
+    for program in ("python", "jupyter-book"):
+        script(checkout / ".venv" / "bin" / program, 'echo "${0##*/} $*, epub $DLBOOK_EPUB"')
+    earlier = checkout / "_build" / "epub"
+    earlier.mkdir(parents=True)
+    told = told_by_make(checkout, "book", "CHAPTERS=cnn/mnist-mlp", "EPUB=1")
+    assert told.returncode != 0
+    assert "an EPUB is of all pages: leave CHAPTERS out" in told.stderr
+    assert "jupyter-book" not in told.stdout
+    assert earlier.exists()
+    # Either alone is what it was.
+    (site,) = made(checkout, "-s", "book", "CHAPTERS=cnn/mnist-mlp")
+    assert site.endswith("--keep-going, epub ")
+    epub, site = made(checkout, "-s", "book", "EPUB=1")
+    assert "--custom-builder epub" in epub
+    assert site.endswith("--keep-going, epub 1")
+
+
+def test_data_are_fetched_by_name_or_all(checkout):
+    environment(checkout)
+    script(checkout / ".venv" / "bin" / "python", 'echo "$*"')
+    assert made(checkout, "-s", "fetch-data") == ["-m dlbook.data fetch --all"]
+    assert made(checkout, "-s", "fetch-data", NAMES="mnist+vgg16") == ["-m dlbook.data fetch mnist vgg16"]
 
 
 def test_the_fast_tests_need_no_build(programs):

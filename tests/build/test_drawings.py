@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import tracemalloc
 import xml.etree.ElementTree as ET
 
 import matplotlib
@@ -85,6 +86,19 @@ def test_a_photograph_looks_the_same_and_is_a_fourth_of_its_bytes():
     png = f'<svg>"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"</svg>'
     assert np.abs(pixels(adapt(png)) - pixels(png)).mean() < 2
     assert len(adapt(png)) < len(png) / 4
+
+
+def test_what_is_too_long_for_a_website_stays_as_it_is_and_is_not_unpacked():
+    file = io.BytesIO()
+    size = (drawings.LARGEST_WEBP + 1, 64)
+    Image.new("1", size).save(file, "PNG")
+    png = f'<svg>"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"</svg>'
+    tracemalloc.start()
+    adapted = adapt(png)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert adapted.count(png[5:-6]) == 1
+    assert most < size[0] * size[1]
 
 
 def test_it_is_lighter_and_names_nobody(drawing):

@@ -11,11 +11,8 @@ import yaml
 from conftest import ROOT
 from expressions import holds
 from packaging.requirements import Requirement
-from platformdirs.unix import Unix
 from repo2docker.buildpacks import PythonBuildPack
 from small_runner import git
-
-from dlbook.data.registry import REGISTRY
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PULL_REQUEST, PUBLISH, EXECUTE = (
@@ -84,60 +81,6 @@ def pins() -> set[tuple[str, str, str]]:
     """Return action, commit and version of all that the workflows use."""
     texts = [workflow.read_text() for workflow in WORKFLOWS]
     return {found for text in texts for found in re.findall(r"uses: ([\w-]+/[\w-]+)\S*@(\w+) # (\S+)", text)}
-
-
-def test_the_data_and_the_weights_outlive_a_change_of_the_registry_and_each_other(monkeypatch):
-    """A cache is kept once under a key: without the weights, if their host did not answer on that day."""
-    publish, check, a_page = [
-        [step["with"] for step in steps(workflow) if _restores(step)]
-        for workflow in (PUBLISH, PULL_REQUEST, EXECUTE)
-    ]
-    kept = [step["with"] for step in steps(PUBLISH) if "actions/cache/save" in step.get("uses", "")]
-    for restored in publish:  # else a run would not find what an earlier one has kept
-        assert {name: restored[name] for name in ("path", "key")} in kept
-    many = "${{ needs.plan.result == 'success' }}"
-    assert {kept.pop("lookup-only") for kept in publish} == {many}
-    assert publish == check  # else one would not find what the other has kept
-    assert a_page[1] == publish[1]
-    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for restored in (publish, a_page):
-        folders = [Path(kept["path"]).expanduser() for kept in restored]
-        assert folders == [Unix("dlbook").user_cache_path, REGISTRY["vgg16"].directory]
-        beginnings = {kept["restore-keys"] for kept in restored}
-        assert all(kept["key"].startswith(kept["restore-keys"]) for kept in restored)
-        assert len(beginnings) == len(restored)
-    # A page's few data never pass for all.
-    assert not a_page[0]["key"].startswith(publish[0]["restore-keys"])
-    assert "${{ matrix.data }}" in a_page[0]["restore-keys"]
-
-
-def _restores(step: dict) -> bool:
-    """Tell whether a step brings data back."""
-    is_save = "actions/cache/save" in step.get("uses", "")
-    return str(step.get("with", {}).get("path", "")).startswith("~") and not is_save
-
-
-@pytest.mark.parametrize(
-    ("hit", "fetched", "is_kept"),
-    [("", "success", True), ("", "skipped", True), ("", "failure", False), ("true", "skipped", False)],
-)
-@pytest.mark.parametrize("cached", ["data", "weights"])
-def test_data_that_a_source_broke_off_are_not_kept_as_all(cached, hit, fetched, is_kept):
-    """Under its key a cache is kept for good, and where it is found nothing is fetched."""
-    (path,) = (step["with"]["path"] for step in steps(PUBLISH) if step.get("id") == cached)
-    (keep,) = (
-        step
-        for step in steps(PUBLISH)
-        if step.get("with", {}).get("path") == path
-        and step["uses"].startswith(("actions/cache/save", "actions/cache@"))
-    )
-    said = {
-        "fetch": {"outcome": fetched, "outputs": {}},
-        "data": {"outputs": {"cache-hit": hit}},
-        "weights": {"outputs": {"cache-hit": hit}},
-    }
-    assert holds(keep.get("if", "success()"), {"steps": said}, {"success": lambda: True}) is is_kept
 
 
 def test_after_a_page_that_failed_its_own_step_alone_is_red():

@@ -104,8 +104,9 @@ def _rounded(number: re.Match[str]) -> str:
 
 def _smaller_pixels(found: re.Match[str]) -> str:
     png = base64.b64decode(found.group(1))
-    if max(_pixels(png).shape) > LARGEST_WEBP:
-        return found.group()
+    with Image.open(io.BytesIO(png)) as image:
+        if max(image.size) > LARGEST_WEBP:
+            return found.group()
     exact, alike = _form(png, "WebP", lossless=True), _form(png, "AVIF", **PHOTOGRAPH)
     forms = {len(png): ("png", png), len(exact): ("webp", exact)}
     if np.abs(_pixels(alike) - _pixels(png)).mean() < SEEN:

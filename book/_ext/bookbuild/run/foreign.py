@@ -32,7 +32,10 @@ MARKS = {
     "class", "clip-path", "d", "height", "href", "id", "preserveAspectRatio", "style", "transform", "type",
     "version", "viewBox", "width", "x", "y",
 }  # fmt: skip
-OWN_PIXELS = "data:image/png;base64,"
+# A line's end would be written as a number between `&` and `;`, where `render/drawings.py` sees an end.
+OWN_PIXELS = re.compile(r"data:image/png;base64,([A-Za-z0-9+/= ]+)")
+# A small file can unpack to more than a machine holds; no figure of the book has a tenth of so many.
+MOST_PIXELS = 20_000_000
 # Properties with numbers, words, colors and parts of the drawing: no escape, text or address.
 PLAIN_STYLE = re.compile(r"(?:[\w\s:;.,#%*{}-]|url\(#[\w-]+\))*")
 NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
@@ -131,15 +134,19 @@ def _only_draws(element: ET.Element) -> bool:
 def _is_plain(mark: str, value: str) -> bool:
     if mark in ("style", "clip-path"):
         return PLAIN_STYLE.fullmatch(value) is not None
-    if mark != "href" or value.startswith("#"):
-        return True
-    return value.startswith(OWN_PIXELS) and _is_picture(value.removeprefix(OWN_PIXELS), "PNG")
+    if mark == "href" and (pixels := OWN_PIXELS.fullmatch(value)):
+        return _is_picture(pixels[1], "PNG")
+    # `render/drawings.py` takes pixels for a picture wherever they stand.
+    return "data:" not in value and (mark != "href" or value.startswith("#"))
 
 
 def _is_picture(encoded: str, kind: str) -> bool:
     """Tell whether this is, in base64, a file of that kind that can be shown to its last pixel."""
     try:
-        with Image.open(io.BytesIO(base64.b64decode(encoded)), formats=[kind]) as image:
+        file = io.BytesIO(base64.b64decode("".join(encoded.split()), validate=True))
+        with Image.open(file, formats=[kind]) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return False
             image.load()
             return True
     except Exception:  # on damaged bytes, Pillow's decoders raise a dozen kinds of errors
