@@ -1,5 +1,7 @@
 """The whole book as an EPUB, where that is asked for."""
 
+import base64
+import io
 import posixpath
 import shutil
 import subprocess
@@ -8,11 +10,15 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
+from PIL import Image
 from rendered_book import PNG, RenderedBook
 from small_book import FRONT_MATTER
+
+from dlbook.data import bundled
 
 pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
@@ -56,6 +62,16 @@ One pixel.
 """
 
 
+def png(pixels: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+NOISE = png(np.random.default_rng(0).integers(0, 256, (432, 432, 3), dtype=np.uint8))
+PHOTOGRAPH = png(bundled.color("cat"))
+
+
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> RenderedBook:
     """A book with this book's styles, playgrounds and settings of the EPUB, which is built."""
@@ -72,7 +88,7 @@ def book(tmp_path_factory) -> RenderedBook:
     book.write("one", PAGE)
     numbered = "parts:\n- caption: A part\n  numbered: 1\n  chapters:\n  - file: one\n"
     (book.folder / "_toc.yml").write_text(f"format: jb-book\nroot: index\n{numbered}")
-    book.compute("one", {}, shown=[{"image/png": PNG}])
+    book.compute("one", {}, shown=[{"image/png": each} for each in (PNG, NOISE, PHOTOGRAPH)])
     assert book.build("epub") == ""
     return book
 
@@ -148,8 +164,8 @@ def test_every_file_in_it_is_used(epub, pages):
 
 def test_figures_are_there_and_say_what_they_show(pages):
     (figure,) = pages["one.xhtml"].iter(f"{XHTML}figure")
-    (image,) = figure.iter(f"{XHTML}img")
-    assert str(image.get("src")).endswith(".png")
+    sources = [str(image.get("src")) for image in pages["one.xhtml"].iter(f"{XHTML}img")]
+    assert [posixpath.splitext(source)[1] for source in sources] == [".png", ".png", ".jpg"]
     assert "".join(figure.itertext()).split() == ["Figure", "1.1", "One", "pixel."]
     assert all(image.get("alt") is not None for root in pages.values() for image in root.iter(f"{XHTML}img"))
     assert "Figure 1.1" in "".join(pages["index.xhtml"].itertext())

@@ -35,7 +35,7 @@ MATHML = "http://www.w3.org/1998/Math/MathML"
 ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z]\w*;")
 # An EPUB's MathML is of version 3, in which a page's browser may choose the size of these by itself.
 STYLED = re.compile(
-    r'(<m(?:frac|row)) displaystyle="\w+"(?: scriptlevel="\w+")?|(<mtable[^>]*?) scriptlevel="\w+"'
+    r'(<m(?:frac|row)[^>]*?) displaystyle="\w+"(?: scriptlevel="\w+")?|(<mtable[^>]*?) scriptlevel="\w+"'
 )
 ITEM = re.compile(r'(<item id="(?P<name>[^"]*)" href="(?P<file>[^"]*)"[^>]*?)( />)')
 

@@ -17,6 +17,7 @@ DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under th
 # A drawing is sharper, and right in the dark: it is shown up to so many bytes, or times those of the pixels.
 LIGHT, HEAVIER = 100_000, 1.5
 QUALITY = 90  # of 100, as WebP or JPEG: no difference from PNG is seen in a chart at twice its size
+LARGEST_JPEG = 65_500  # pixels of a side, in the library that writes it
 PHOTOGRAPH = 2  # JPEG, which blurs lines, is for pictures that become so many times smaller by it
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
@@ -117,11 +118,15 @@ def _smaller(path: Path) -> Path:
 
 
 def _photograph(path: Path) -> Path:
-    """Return the picture as JPEG, or as it is where that would not be much smaller: it is no photograph."""
+    """Return the picture as JPEG, or as it is where JPEG cannot hold it, or would not be much smaller."""
     smaller = path.with_suffix(".jpg")
-    if not smaller.exists():
-        with draft(smaller) as written, Image.open(path) as image:
-            image.convert("RGB").save(written, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    with Image.open(path) as image:
+        transparent = image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        if transparent or max(image.size) > LARGEST_JPEG:
+            return path
+        if not smaller.exists():
+            with draft(smaller) as written:
+                image.convert("RGB").save(written, "JPEG", quality=QUALITY, subsampling=0)
     return smaller if PHOTOGRAPH * smaller.stat().st_size < path.stat().st_size else path
 
 
