@@ -42,12 +42,13 @@ def test_remove_keeps_what_a_user_put_beside_the_photographs_or_changed(capsys):
     assert all(str(path) in said for path in own)
 
 
-def test_remove_keeps_a_cache_of_photographs_that_are_not_here(capsys):
+@pytest.mark.parametrize("has_archive", [True, False])
+def test_remove_keeps_a_cache_of_photographs_that_are_not_here(has_archive, capsys):
     """A user's own copy, which nothing could make again."""
     main(["fetch", "flower_photos"])
     entry = REGISTRY["flower_photos"]
     for path in entry.location.iterdir():
-        if path not in entry.files:
+        if path not in entry.files and not (has_archive and path in entry.kept):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     capsys.readouterr()
     assert main(["remove", "flower_photos"]) == 0

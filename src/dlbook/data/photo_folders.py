@@ -18,7 +18,7 @@ from dlbook.data import archives
 from dlbook.data.files import is_visible, require_checksum, sha256_of, sha256_of_all, visible_files
 from dlbook.data.kept import KeptArchives
 from dlbook.data.kinds import metadata, state_of
-from dlbook.data.source import DataError
+from dlbook.data.source import DataError, NoSource
 
 if TYPE_CHECKING:
     from dlbook.data.dataset import Content, Split
@@ -33,14 +33,14 @@ class PhotoFolders(KeptArchives):
     """Photographs in one folder a class; the archive holds these folders in one that has the entry's name.
 
     Their bytes decide which are the test split, about 15 % of them. Without the folders, a cache is good too,
-    but counts as a copy: what its images were decoded from, nobody can look at.
+    but counts as a copy, whatever it says: what its images were decoded from, nobody can look at.
     """
 
     outdated: ClassVar[str] = "photographs were added, removed or changed; the next fetch reads them again"
 
     def is_present(self) -> bool:
         """Tell whether there is a cache, or a folder for each class."""
-        return super().is_present() or all((self.location / name).exists() for name in self.classes)
+        return super().is_present() or all(map(Path.exists, self._folders()))
 
     def listing(self) -> str | None:
         """Return a checksum of the photographs' names and contents; None where a class has no folder."""
@@ -48,8 +48,12 @@ class PhotoFolders(KeptArchives):
         return None if found is None else _checksum(found)
 
     def is_published(self, file: Path) -> bool:
-        """Tell whether it says that it was made from just the photographs of the archive beside it."""
-        return self._origin(metadata(file).get("source_sha256", "")) == "original"
+        """Tell whether it says that it was made from just the photographs of the archive beside it.
+
+        Where no folder is here, nothing can be said of what it was made from.
+        """
+        said = metadata(file).get("source_sha256", "")
+        return any(map(Path.is_dir, self._folders())) and self._origin(said) == "original"
 
     def read(self) -> "Content":
         """Return what the cache holds; whose photographs it was made from, they say, and not the cache."""
@@ -59,6 +63,7 @@ class PhotoFolders(KeptArchives):
     def verify(self) -> None:
         """Check the cache, where there is one, and that it holds what the photographs beside it decode to."""
         if not super().is_present():
+            self._verify_archives()
             return
         super().verify()
         if self.listing() is None:
@@ -68,6 +73,15 @@ class PhotoFolders(KeptArchives):
                 f"{self.files[0]} and {self.files[1].name} hold other images than the photographs beside "
                 "them decode to here. Delete the two, and the next run makes them anew."
             )
+
+    def bring(self) -> str:
+        """Fetch the photographs; where they are here, the archive too, which alone tells whose they are."""
+        if self._has_folders() and not self._needs_archives():
+            try:
+                self._bring_archives()
+            except (NoSource, OSError) as problem:  # one's own photographs are as good without it
+                return f"{super().bring()} The archive, which tells whose they are, cannot be had: {problem}"
+        return super().bring()
 
     def make(self) -> "Content":
         """Decode the photographs, fetched first where there are none; errors are as `ImageSet.make` says."""
@@ -133,13 +147,19 @@ class PhotoFolders(KeptArchives):
         names = [f"{path.parent.name}/{path.name}" for path in found]
         return dict(zip(names, sha256_of_all(found), strict=True))
 
+    def _folders(self) -> list[Path]:
+        return [self.location / name for name in self.classes]
+
     def _has_folders(self) -> bool:
-        return all((self.location / name).is_dir() for name in self.classes)
+        return all(map(Path.is_dir, self._folders()))
+
+    def _claims(self) -> bool:
+        return self._has_folders() and super()._claims()
 
     def _published(self) -> Mapping[str, str]:
         """Return path → SHA-256 of each of the archive's files; nothing where it is not there, or damaged."""
         try:
-            return _sha256_in_archive(self, state_of(self.kept))
+            return _sha256_in_archive(self, self.kept, state_of(self.kept))
         except OSError:
             return {}
 
@@ -159,13 +179,8 @@ class PhotoFolders(KeptArchives):
         self._fill(folder, packed)
 
     def _require_no_others(self, folder: Path) -> None:
-        """Raise a `DataError` where photographs lie here that are not the archive's, which is in ``folder``.
-
-        Beside the archive's own, once they all were here, others may lie.
-        """
-        if self._published():
-            return
-        there = [self.location / name for name in self.classes if (self.location / name).is_dir()]
+        """Raise a `DataError` where photographs lie here that are not the archive's, those in ``folder``."""
+        there = filter(Path.is_dir, self._folders())
         for path in (path for place in there for path in visible_files(place)):
             published = folder / path.parent.name / path.name
             if not published.is_file() or not filecmp.cmp(path, published, shallow=False):
@@ -226,13 +241,13 @@ class PhotoFolders(KeptArchives):
 
 
 @functools.lru_cache
-def _sha256_in_archive(entry: PhotoFolders, state: object) -> Mapping[str, str]:
+def _sha256_in_archive(entry: PhotoFolders, kept: Sequence[Path], state: object) -> Mapping[str, str]:
     """Return path → SHA-256 of its files; while the archive's state stays the same, it is read once."""
-    (kept,), (archive,) = entry.kept, entry.archives
+    (packed,), (archive,) = kept, entry.archives
     found = {}
     try:
-        require_checksum(kept, archive.sha256)
-        for name, content in archives.read_tar(kept, archive.largest):
+        require_checksum(packed, archive.sha256)
+        for name, content in archives.read_tar(packed, archive.largest):
             path = PurePosixPath(name)
             if path.is_relative_to(entry.name):
                 found[str(path.relative_to(entry.name))] = hashlib.sha256(content).hexdigest()
