@@ -72,9 +72,9 @@ class KeptArchives(Cached):
         with locked(self.name, self.directory):
             self._packed()
 
-    def remove(self) -> list[Path]:
+    def _remove(self) -> list[Path]:
         """Remove what `fetch` would bring or make again, the archives last: they prove what it is."""
-        left = super().remove()
+        left = super()._remove()
         for file in self._whole():
             file.unlink()
         with suppress(OSError):  # not empty

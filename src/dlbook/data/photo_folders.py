@@ -87,6 +87,7 @@ class PhotoFolders(KeptArchives):
         """Decode the photographs, fetched first where there are none; errors are as `ImageSet.make` says."""
         from dlbook.data import cache
 
+        self._drop_old_list()
         if self.listing() is None:
             self._fetch_photographs()
         content = self._decoded().completed()
@@ -94,11 +95,13 @@ class PhotoFolders(KeptArchives):
             cache.write(self, content)
         return content
 
-    def remove(self) -> list[Path]:
+    def _remove(self) -> list[Path]:
         """Remove what `fetch` brought and nobody has changed, and a cache of it or of the folders.
 
         Return the files that stay.
         """
+        self._drop_old_list()
+        self._keep_arrived()
         inside, made = self.location.resolve(), self.files if self._has_folders() else ()
         for path, sha256 in self._published().items():
             file = inside / path
@@ -106,7 +109,7 @@ class PhotoFolders(KeptArchives):
                 file.unlink()
         for file in made:
             file.unlink(missing_ok=True)
-        super().remove()
+        super()._remove()
         left = [path for path in self.location.rglob("*") if not path.is_dir() or path.is_symlink()]
         for folder in sorted((path for path in self.location.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):  # not empty, or a link
@@ -114,6 +117,19 @@ class PhotoFolders(KeptArchives):
         with suppress(OSError):
             self.location.rmdir()
         return sorted(left, key=lambda path: (len(path.parts), path))
+
+    def _drop_old_list(self) -> None:
+        """Remove the list of the archive's files that `fetch` once wrote, and nothing reads any more."""
+        with suppress(OSError):
+            (self.location / ".unpacked").unlink(missing_ok=True)
+
+    def _keep_arrived(self) -> None:
+        """Move an archive to its place that a killed fetch left where it arrived: it proves what is here."""
+        (kept,), (archive,) = self.kept, self.archives
+        arrived = self.downloads / archive.name
+        if not self._whole() and arrived.is_file() and sha256_of(arrived) == archive.sha256:
+            self.location.mkdir(parents=True, exist_ok=True)
+            arrived.replace(kept)
 
     def describe(self, content: "Content") -> str:
         """Return a sentence for the reader: where they come from, and how many could be decoded."""
