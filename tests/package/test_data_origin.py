@@ -1,12 +1,13 @@
 """What is called the original is what was published: its content says so, and not what it says of itself."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
-from small_web import same
+from small_web import ARCHIVES, same
 
 from dlbook import data
 from dlbook.data import cache
@@ -98,6 +99,7 @@ def test_a_damaged_archive_proves_nothing_and_is_fetched_again(name, capsys):
     (victim, *_) = (REGISTRY[name].location / archive.name for archive in REGISTRY[name].archives)
     victim.write_bytes(victim.read_bytes()[:-1] + b"\x07")
     assert REGISTRY[name].state().startswith("copy ")
+    assert REGISTRY[name].lacks_proof()
     assert main(["verify", name]) == 1
     assert f"{victim} is damaged" in capsys.readouterr().err
     assert main(["fetch", name]) == 0
@@ -113,13 +115,85 @@ def test_a_damaged_cache_is_made_anew_from_its_archives_without_a_network(name, 
     assert data.load(name).source == whole.source
 
 
-def test_a_copy_that_claims_nothing_needs_no_archive(truth, tmp_path):
-    """It is known by its checksum, and nothing is unpacked for it."""
+@pytest.fixture
+def copy(truth) -> ImageSet:
+    """CIFAR-10, as somebody made it who does not say what of."""
     right = truth["cifar10"]
     cache.write(REGISTRY["cifar10"], Content(right.train, right.test, "made here", "", "copy"))
-    (tmp_path / "data" / "cifar10" / REGISTRY["cifar10"].archives[0].name).write_bytes(b"not looked at")
-    assert REGISTRY["cifar10"].state() == REGISTRY["cifar10"].identity_of(checksum(right.train, right.test))
+    return REGISTRY["cifar10"]
+
+
+def test_a_copy_that_claims_nothing_needs_no_archive(copy, truth, monkeypatch):
+    """It is known by its checksum, and nothing is unpacked for it."""
+    copy.kept[0].write_bytes(ARCHIVES["cifar10"][copy.kept[0].name])
+    monkeypatch.setattr(type(copy), "parse", lambda *_: pytest.fail("unpacked"))
+    right = truth["cifar10"]
+    assert copy.state() == copy.identity_of(checksum(right.train, right.test))
     assert main(["verify", "cifar10"]) == 0
+
+
+def test_a_damaged_archive_is_named_and_fetched_again_beside_a_copy_too(copy, monkeypatch, capsys):
+    copy.kept[0].write_bytes(b"damaged")
+    assert main(["verify", "cifar10"]) == 1
+    assert f"{copy.kept[0]} is damaged" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        cut_off("cifar10", patch)
+        assert main(["fetch", "cifar10"]) == 1
+    assert "the archives of cifar10 cannot be had" in capsys.readouterr().err
+    assert main(["fetch", "cifar10"]) == 0
+    assert main(["verify", "cifar10"]) == 0
+    assert copy.state().startswith("copy ")
+
+
+@pytest.mark.parametrize("is_remade", [True, False])
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_photographs_get_back_the_archive_that_proves_them_whatever_their_cache_says(
+    is_damaged, is_remade, capsys
+):
+    """A cache that is made in the meantime knows of no original."""
+    data.load("flower_photos")
+    entry = REGISTRY["flower_photos"]
+    for path in (*entry.files, *entry.kept):
+        path.unlink()
+    if is_damaged:
+        entry.kept[0].write_bytes(b"damaged")
+    if is_remade:
+        data.load("flower_photos")
+    assert entry.state().startswith("copy ")
+    assert main(["verify", "flower_photos"]) == int(is_damaged)
+    assert (f"{entry.kept[0]} is damaged" in capsys.readouterr().err) == is_damaged
+    assert main(["fetch", "flower_photos"]) == 0
+    assert "The original files" in capsys.readouterr().out
+    assert entry.state() == "original"
+    assert main(["verify", "flower_photos"]) == 0
+
+
+def test_a_cache_without_its_photographs_is_a_copy_for_which_nothing_is_fetched(web, capsys):
+    """No archive could prove what it was made from."""
+    data.load("flower_photos")
+    entry = REGISTRY["flower_photos"]
+    for path in entry.location.iterdir():
+        if path not in entry.files:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    web.log.clear()
+    assert not entry.lacks_proof()
+    assert main(["verify", "flower_photos"]) == 0
+    assert main(["fetch", "flower_photos"]) == 0
+    assert "not the official files" in capsys.readouterr().out
+    assert web.log == []
+
+
+def test_the_archive_of_another_folder_proves_nothing(tmp_path, monkeypatch):
+    """Even where the two look alike from outside."""
+    data.load("flower_photos")
+    entry = REGISTRY["flower_photos"]
+    assert entry.state() == "original"
+    shutil.copytree(tmp_path / "data", tmp_path / "other")
+    before, size = entry.kept[0].stat(), entry.archives[0].size
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "other"))
+    entry.kept[0].write_bytes(bytes(size))
+    os.utime(entry.kept[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert entry.state().startswith("copy ")
 
 
 @pytest.mark.parametrize("missing", ["flower_photos.tgz", "roses"])

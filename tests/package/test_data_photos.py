@@ -18,6 +18,7 @@ from torchvision.transforms import functional
 
 from dlbook import data
 from dlbook.data import DataError, photos
+from dlbook.data.__main__ import main
 from dlbook.data.registry import REGISTRY
 
 CLASSES = REGISTRY["flower_photos"].classes
@@ -200,6 +201,14 @@ def test_a_folder_of_unknown_origin_is_not_called_the_original(directory):
     assert REGISTRY["flower_photos"].state().startswith("copy")
 
 
+def test_one_s_own_photographs_are_there_although_no_source_answers(directory, capsys):
+    """No archive can be had that could tell whether they are the official ones."""
+    assert main(["fetch", "flower_photos"]) == 0
+    said = capsys.readouterr().out
+    assert "not the official files: 40 photographs" in said
+    assert "The archive, which tells whose they are, cannot be had" in said
+
+
 def test_the_state_is_the_same_with_and_without_the_cache(directory):
     before = REGISTRY["flower_photos"].state()
     data.load("flower_photos")
@@ -274,8 +283,11 @@ def test_a_fetch_that_is_killed_while_it_moves_is_taken_up_and_never_taken_for_w
     assert moves
 
 
+@pytest.mark.parametrize("archive", ["is fetched", "lies there"])
 @pytest.mark.parametrize("name", ["mine.jpg", "0.jpg"])
-def test_one_s_own_photographs_are_not_mixed_with_fetched_ones(fetched, name):
+def test_one_s_own_photographs_are_not_mixed_with_fetched_ones(fetched, name, archive):
+    if archive == "lies there":
+        (fetched / "flower_photos.tgz").write_bytes(ARCHIVES["flower_photos"]["flower_photos.tgz"])
     mine = fetched / "roses" / name
     mine.write_bytes(b"my own")
     with pytest.raises(DataError, match="lacks the folder of a class"):

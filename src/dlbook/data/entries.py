@@ -12,6 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from dlbook.data.files import locked
 from dlbook.data.source import DataError
 
 
@@ -137,7 +138,15 @@ class Entry(ABC):
         """Tell whether one of the files, which is there, is what `fetch` would bring or make again."""
 
     def remove(self) -> list[Path]:
-        """Remove what `fetch` would bring again, whole or not; return what stays of it, or beside it."""
+        """Remove what `fetch` would bring again, whole or not; return what stays of it, or beside it.
+
+        A fetch that is going on comes to its end first: what it has on the way is its own.
+        """
+        with locked(self.name, self.directory):
+            return self._remove()
+
+    def _remove(self) -> list[Path]:
+        """Do that under the lock, which nobody can take twice."""
         for path in self.on_the_way:
             if path.is_dir():
                 shutil.rmtree(path)

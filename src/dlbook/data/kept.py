@@ -26,42 +26,55 @@ class KeptArchives(Cached):
         return tuple(self.location / archive.name for archive in self.archives)
 
     def lacks_proof(self) -> bool:
-        """Tell whether the cache says that it is the original's, and the archives are not beside it.
+        """Tell whether the cache says that it is the original's, and the archives are not whole beside it.
 
         As one that was made before they were kept: it counts as a copy until they are there again.
         """
-        return self._claims() and not all(kept.exists() for kept in self.kept)
+        return self._claims() and len(self._whole()) < len(self.archives)
 
     def is_begun(self) -> bool:
         """Tell whether any of it is on this machine, and be it an archive alone."""
         return super().is_begun() or any(kept.exists() for kept in self.kept)
 
     def verify(self) -> None:
-        """Check the cache against its checksum, and the archives where it says that it is theirs."""
+        """Check the cache against its checksum, and the archives that are here, whatever it says.
+
+        Where it says that it is theirs, all of them must be.
+        """
         super().verify()
-        if not any(map(claims, self.files)):
-            return
-        if not all(kept.exists() for kept in self.kept):
+        self._verify_archives()
+
+    def _verify_archives(self) -> None:
+        there = [kept.exists() for kept in self.kept]
+        if self._claims() and not all(there):
             raise DataError(
                 f"{self.files[0]} says that it is made of the original files, which are not beside it to "
                 f"prove that; `python -m dlbook.data fetch {self.name}` brings them"
             )
-        for kept, archive in zip(self.kept, self.archives, strict=True):
-            require_checksum(kept, archive.sha256)
+        for kept, archive, is_there in zip(self.kept, self.archives, there, strict=True):
+            if is_there:
+                require_checksum(kept, archive.sha256)
 
     def bring(self) -> str:
-        """Fetch the data set; where it only says that it is the original, the archives that prove it too."""
-        if self.is_present() and self._claims():
+        """Fetch the data set; where it is here, archives that it says it is made of, or that are damaged."""
+        if self.is_present() and self._needs_archives():
             try:
-                with locked(self.name, self.directory):
-                    self._packed()
+                self._bring_archives()
             except NoSource as unreachable:
-                raise DataError(f"{self.name} cannot be had: {unreachable}") from unreachable
+                raise DataError(f"the archives of {self.name} cannot be had: {unreachable}") from unreachable
         return super().bring()
 
-    def remove(self) -> list[Path]:
+    def _needs_archives(self) -> bool:
+        """Tell whether the cache says that it is theirs, or one that is here is damaged."""
+        return self._claims() or len(self._whole()) < sum(kept.exists() for kept in self.kept)
+
+    def _bring_archives(self) -> None:
+        with locked(self.name, self.directory):
+            self._packed()
+
+    def _remove(self) -> list[Path]:
         """Remove what `fetch` would bring or make again, the archives last: they prove what it is."""
-        left = super().remove()
+        left = super()._remove()
         for file in self._whole():
             file.unlink()
         with suppress(OSError):  # not empty

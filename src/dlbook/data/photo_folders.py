@@ -18,7 +18,7 @@ from dlbook.data import archives
 from dlbook.data.files import is_visible, require_checksum, sha256_of, sha256_of_all, visible_files
 from dlbook.data.kept import KeptArchives
 from dlbook.data.kinds import metadata, state_of
-from dlbook.data.source import DataError
+from dlbook.data.source import DataError, NoSource
 
 if TYPE_CHECKING:
     from dlbook.data.dataset import Content, Split
@@ -33,14 +33,14 @@ class PhotoFolders(KeptArchives):
     """Photographs in one folder a class; the archive holds these folders in one that has the entry's name.
 
     Their bytes decide which are the test split, about 15 % of them. Without the folders, a cache is good too,
-    but counts as a copy: what its images were decoded from, nobody can look at.
+    but counts as a copy, whatever it says: what its images were decoded from, nobody can look at.
     """
 
     outdated: ClassVar[str] = "photographs were added, removed or changed; the next fetch reads them again"
 
     def is_present(self) -> bool:
         """Tell whether there is a cache, or a folder for each class."""
-        return super().is_present() or all((self.location / name).exists() for name in self.classes)
+        return super().is_present() or all(map(Path.exists, self._folders()))
 
     def listing(self) -> str | None:
         """Return a checksum of the photographs' names and contents; None where a class has no folder."""
@@ -48,8 +48,12 @@ class PhotoFolders(KeptArchives):
         return None if found is None else _checksum(found)
 
     def is_published(self, file: Path) -> bool:
-        """Tell whether it says that it was made from just the photographs of the archive beside it."""
-        return self._origin(metadata(file).get("source_sha256", "")) == "original"
+        """Tell whether it says that it was made from just the photographs of the archive beside it.
+
+        Where no folder is here, nothing can be said of what it was made from.
+        """
+        said = metadata(file).get("source_sha256", "")
+        return any(map(Path.is_dir, self._folders())) and self._origin(said) == "original"
 
     def read(self) -> "Content":
         """Return what the cache holds; whose photographs it was made from, they say, and not the cache."""
@@ -59,6 +63,7 @@ class PhotoFolders(KeptArchives):
     def verify(self) -> None:
         """Check the cache, where there is one, and that it holds what the photographs beside it decode to."""
         if not super().is_present():
+            self._verify_archives()
             return
         super().verify()
         if self.listing() is None:
@@ -69,10 +74,20 @@ class PhotoFolders(KeptArchives):
                 "them decode to here. Delete the two, and the next run makes them anew."
             )
 
+    def bring(self) -> str:
+        """Fetch the photographs; where they are here, the archive too, which alone tells whose they are."""
+        if self._has_folders() and not self._needs_archives():
+            try:
+                self._bring_archives()
+            except (NoSource, OSError) as problem:  # one's own photographs are as good without it
+                return f"{super().bring()} The archive, which tells whose they are, cannot be had: {problem}"
+        return super().bring()
+
     def make(self) -> "Content":
         """Decode the photographs, fetched first where there are none; errors are as `ImageSet.make` says."""
         from dlbook.data import cache
 
+        self._drop_old_list()
         if self.listing() is None:
             self._fetch_photographs()
         content = self._decoded().completed()
@@ -80,11 +95,13 @@ class PhotoFolders(KeptArchives):
             cache.write(self, content)
         return content
 
-    def remove(self) -> list[Path]:
+    def _remove(self) -> list[Path]:
         """Remove what `fetch` brought and nobody has changed, and a cache of it or of the folders.
 
         Return the files that stay.
         """
+        self._drop_old_list()
+        self._keep_arrived()
         inside, made = self.location.resolve(), self.files if self._has_folders() else ()
         for path, sha256 in self._published().items():
             file = inside / path
@@ -92,7 +109,7 @@ class PhotoFolders(KeptArchives):
                 file.unlink()
         for file in made:
             file.unlink(missing_ok=True)
-        super().remove()
+        super()._remove()
         left = [path for path in self.location.rglob("*") if not path.is_dir() or path.is_symlink()]
         for folder in sorted((path for path in self.location.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):  # not empty, or a link
@@ -100,6 +117,19 @@ class PhotoFolders(KeptArchives):
         with suppress(OSError):
             self.location.rmdir()
         return sorted(left, key=lambda path: (len(path.parts), path))
+
+    def _drop_old_list(self) -> None:
+        """Remove the list of the archive's files that `fetch` once wrote, and nothing reads any more."""
+        with suppress(OSError):
+            (self.location / ".unpacked").unlink(missing_ok=True)
+
+    def _keep_arrived(self) -> None:
+        """Move an archive to its place that a killed fetch left where it arrived: it proves what is here."""
+        (kept,), (archive,) = self.kept, self.archives
+        arrived = self.downloads / archive.name
+        if not self._whole() and arrived.is_file() and sha256_of(arrived) == archive.sha256:
+            self.location.mkdir(parents=True, exist_ok=True)
+            arrived.replace(kept)
 
     def describe(self, content: "Content") -> str:
         """Return a sentence for the reader: where they come from, and how many could be decoded."""
@@ -133,13 +163,19 @@ class PhotoFolders(KeptArchives):
         names = [f"{path.parent.name}/{path.name}" for path in found]
         return dict(zip(names, sha256_of_all(found), strict=True))
 
+    def _folders(self) -> list[Path]:
+        return [self.location / name for name in self.classes]
+
     def _has_folders(self) -> bool:
-        return all((self.location / name).is_dir() for name in self.classes)
+        return all(map(Path.is_dir, self._folders()))
+
+    def _claims(self) -> bool:
+        return self._has_folders() and super()._claims()
 
     def _published(self) -> Mapping[str, str]:
         """Return path → SHA-256 of each of the archive's files; nothing where it is not there, or damaged."""
         try:
-            return _sha256_in_archive(self, state_of(self.kept))
+            return _sha256_in_archive(self, self.kept, state_of(self.kept))
         except OSError:
             return {}
 
@@ -159,13 +195,8 @@ class PhotoFolders(KeptArchives):
         self._fill(folder, packed)
 
     def _require_no_others(self, folder: Path) -> None:
-        """Raise a `DataError` where photographs lie here that are not the archive's, which is in ``folder``.
-
-        Beside the archive's own, once they all were here, others may lie.
-        """
-        if self._published():
-            return
-        there = [self.location / name for name in self.classes if (self.location / name).is_dir()]
+        """Raise a `DataError` where photographs lie here that are not the archive's, those in ``folder``."""
+        there = filter(Path.is_dir, self._folders())
         for path in (path for place in there for path in visible_files(place)):
             published = folder / path.parent.name / path.name
             if not published.is_file() or not filecmp.cmp(path, published, shallow=False):
@@ -226,13 +257,13 @@ class PhotoFolders(KeptArchives):
 
 
 @functools.lru_cache
-def _sha256_in_archive(entry: PhotoFolders, state: object) -> Mapping[str, str]:
+def _sha256_in_archive(entry: PhotoFolders, kept: Sequence[Path], state: object) -> Mapping[str, str]:
     """Return path → SHA-256 of its files; while the archive's state stays the same, it is read once."""
-    (kept,), (archive,) = entry.kept, entry.archives
+    (packed,), (archive,) = kept, entry.archives
     found = {}
     try:
-        require_checksum(kept, archive.sha256)
-        for name, content in archives.read_tar(kept, archive.largest):
+        require_checksum(packed, archive.sha256)
+        for name, content in archives.read_tar(packed, archive.largest):
             path = PurePosixPath(name)
             if path.is_relative_to(entry.name):
                 found[str(path.relative_to(entry.name))] = hashlib.sha256(content).hexdigest()
