@@ -121,7 +121,7 @@ def _photograph(path: Path) -> Path:
     """Return the picture as JPEG, or as it is where JPEG cannot hold it, or would not be much smaller."""
     smaller = path.with_suffix(".jpg")
     with Image.open(path) as image:
-        transparent = image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        transparent = any(image.convert("RGBA").getchannel("A").histogram()[:255])
         if transparent or max(image.size) > LARGEST_JPEG:
             return path
         if not smaller.exists():
