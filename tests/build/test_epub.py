@@ -1,7 +1,5 @@
 """The whole book as an EPUB, where that is asked for."""
 
-import base64
-import io
 import posixpath
 import shutil
 import subprocess
@@ -14,8 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from PIL import Image
-from rendered_book import PNG, RenderedBook
+from rendered_book import PNG, RenderedBook, png
 from small_book import FRONT_MATTER
 
 from dlbook.data import bundled
@@ -60,12 +57,6 @@ What was folded.
 One pixel.
 :::
 """
-
-
-def png(pixels: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 NOISE = png(np.random.default_rng(0).integers(0, 256, (432, 432, 3), dtype=np.uint8))

@@ -1,7 +1,6 @@
 """Pictures in a page: what a reader with a slow line has to fetch, and what keeps its place till then."""
 
 import base64
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 from PIL import Image
-from rendered_book import RenderedBook
+from rendered_book import RenderedBook, png
 
 pytestmark = [pytest.mark.quick, pytest.mark.slow]
 
@@ -20,12 +19,6 @@ def drawn(seed: int) -> np.ndarray:
     """Return a picture of soft colors, as a photograph has them: uint8, ``(HEIGHT, WIDTH, 3)``."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 8, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
-
-
-def png(pixels: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 @pytest.fixture

@@ -3,17 +3,21 @@
 So what the extension renders is tested in process, by Sphinx's own test application, in a second or two.
 """
 
+import base64
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import yaml
 from bookbuild.book import Book
 from bookbuild.run.cache import FILES, RECORD, ExecutionCache
 from bookbuild.run.keys import Keys
 from conftest import ROOT
+from PIL import Image
 from small_book import FRONT_MATTER
 from sphinx.testing.util import SphinxTestApp
 
@@ -50,6 +54,13 @@ PROVENANCE = Provenance(
 SUM = {"text/plain": "2"}
 # A picture of one pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def png(pixels: np.ndarray) -> str:
+    """Return pixels, uint8 (H, W) or (H, W, 3), as a cell would put out a picture of them."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 class RenderedBook:

@@ -46,12 +46,13 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     render.add_markup(app)
     app.add_builder(epub.BookEpubBuilder, override=True)
 
+    on_site, in_epub = functools.partial(only, "html"), functools.partial(only, "epub")
     app.connect("config-inited", build.wait)
     app.connect("config-inited", reading.forget_unfinished)
     app.connect("config-inited", build.suppress_consequences)
     app.connect("config-inited", launch.name_repository)
     app.connect("config-inited", furniture.name_commit)
-    app.connect("builder-inited", epub.name, priority=400)  # before Sphinx looks whether all is said
+    app.connect("builder-inited", in_epub(epub.name), priority=400)  # before Sphinx looks whether all is said
     app.connect("builder-inited", build.execute, priority=900)  # behind myst-nb's own
     app.connect("env-get-outdated", build.outdated)
     app.connect("env-before-read-docs", reading.begin)
@@ -61,7 +62,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("doctree-resolved", build.fill)
     app.connect("doctree-resolved", formulas.keep_with_punctuation)
     app.connect("doctree-resolved", on_site(pictures.mend), priority=900)  # behind all that brings pictures
-    app.connect("doctree-resolved", epub.adapt, priority=900)
+    app.connect("doctree-resolved", in_epub(epub.adapt), priority=900)
     app.connect("html-collect-pages", on_site(lost.collect))
     app.connect("html-page-context", on_site(furniture.stamp_commit))
     app.connect("html-page-context", furniture.name_parts)
@@ -70,7 +71,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("html-page-context", on_site(playgrounds.add_style))
     app.connect("html-page-context", on_site(build.add_buttons), priority=900)  # behind the theme's own
     app.connect("html-page-context", on_site(assets.choose), priority=900)
-    app.connect("html-page-context", epub.dress, priority=900)
+    app.connect("html-page-context", in_epub(epub.dress), priority=900)
     app.connect("build-finished", on_site(build.write), priority=400)  # its warnings count
     app.connect("build-finished", on_site(write_fonts), priority=700)  # behind the last page
     app.connect("build-finished", on_site(assets.drop_unused), priority=800)  # behind all that adds files
@@ -82,12 +83,15 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
-def on_site(handler: "Callable[..., Any]") -> "Callable[..., Any]":
-    """Return what does the same for the site, and nothing for the EPUB or where links are asked."""
+def only(builder: str, handler: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Return what does the same where a builder of this name is at work, and nothing elsewhere.
+
+    ``html`` writes the site, ``epub`` the EPUB; another one asks links.
+    """
 
     @functools.wraps(handler)
     def handle(app: "Sphinx", *arguments: Any) -> Any:
-        return handler(app, *arguments) if app.builder.name == "html" else ()
+        return handler(app, *arguments) if app.builder.name == builder else ()
 
     return handle
 

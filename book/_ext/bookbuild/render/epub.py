@@ -90,14 +90,13 @@ class BookEpubBuilder(Epub3Builder):
 
 def name(app: Sphinx) -> None:
     """Tell Sphinx what the book is called, and how others find out that two files are the same book."""
-    if app.builder.name == FOLDER:
-        root = Path(app.srcdir).parent
-        address = site_address(root) or app.config.html_title
-        app.config.epub_basename = Path(FILE).stem
-        app.config.epub_title = app.config.html_title
-        app.config.epub_identifier = uuid.uuid5(uuid.NAMESPACE_URL, address).urn
-        app.config.epub_cover = (CARD, "") if Path(app.srcdir, CARD).exists() else ()
-        app.config.version = head(root)[:12] or "unknown"
+    root = Path(app.srcdir).parent
+    address = site_address(root) or app.config.html_title
+    app.config.epub_basename = Path(FILE).stem
+    app.config.epub_title = app.config.html_title
+    app.config.epub_identifier = uuid.uuid5(uuid.NAMESPACE_URL, address).urn
+    app.config.epub_cover = (CARD, "") if Path(app.srcdir, CARD).exists() else ()
+    app.config.version = head(root)[:12] or "unknown"
 
 
 def made(app: Sphinx) -> str:
@@ -108,8 +107,6 @@ def made(app: Sphinx) -> str:
 
 def adapt(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Open what is folded, as nothing can be pressed; a figure's own code is left out, as on paper."""
-    if app.builder.name != FOLDER:
-        return
     for cell in [each for each in doctree.findall(nodes.container) if each.get("nb_element") == "cell_code"]:
         for hidden in [child for child in cell if isinstance(child, HideCodeCellNode)]:
             cell.replace(hidden, [] if "tag_hide-input" in cell["classes"] else hidden.children)
@@ -125,8 +122,6 @@ def dress(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Let a page be XML, and have the styles of an e-reader."""
-    if app.builder.name != FOLDER:
-        return
     body = ENTITY.sub(lambda entity: html.unescape(entity[0]), context.get("body", ""))
     context["body"] = STYLED.sub(r"\1\2", body).replace("<math", f'<math xmlns="{MATHML}"')
     context["css_files"] = [each for each in context["css_files"] if Path(each.filename).name in STYLES]

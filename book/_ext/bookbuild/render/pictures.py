@@ -18,7 +18,7 @@ DRAWN = "jupyter_execute"  # where myst-nb writes what cells drew, each under th
 LIGHT, HEAVIER = 100_000, 1.5
 QUALITY = 90  # of 100, as WebP or JPEG: no difference from PNG is seen in a chart at twice its size
 LARGEST_JPEG = 65_500  # pixels of a side, in the library that writes it
-PHOTOGRAPH = 2  # JPEG, which blurs lines, is for pictures that become so many times smaller by it
+MUCH_SMALLER = 2  # JPEG, which blurs lines, is for pictures that become so many times smaller by it
 OPTIONS = {"width", "height", "scale", "align"}  # an author's own size, which Sphinx knows how to write
 
 
@@ -127,7 +127,7 @@ def _photograph(path: Path) -> Path:
         if not smaller.exists():
             with draft(smaller) as written:
                 image.convert("RGB").save(written, "JPEG", quality=QUALITY, subsampling=0)
-    return smaller if PHOTOGRAPH * smaller.stat().st_size < path.stat().st_size else path
+    return smaller if MUCH_SMALLER * smaller.stat().st_size < path.stat().st_size else path
 
 
 def _drawing(path: Path, pixels: Path) -> Path | None:
