@@ -1,6 +1,5 @@
 """The shape of a data set: two splits of images and labels, and where they came from."""
 
-import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlbook.data.files import sha256_of_arrays
 from dlbook.data.source import DataError, Source
 
 # Images (N, C, H, W) uint8 and labels (N,) int64, as what reads files without PyTorch returns them.
@@ -117,11 +117,8 @@ class Content:
 
 def checksum(*splits: Split) -> str:
     """Return the SHA-256, as 64 hexadecimal digits, over the splits' pixels and labels in order."""
-    digest = hashlib.sha256()
-    for split in splits:
-        digest.update(split.images.contiguous().cpu().numpy().data)
-        digest.update(split.labels.contiguous().cpu().numpy().data)
-    return digest.hexdigest()
+    tensors = (tensor for split in splits for tensor in (split.images, split.labels))
+    return sha256_of_arrays(tensor.contiguous().cpu().numpy() for tensor in tensors)
 
 
 def random_split(split: Split, fractions: Sequence[float], seed: int = 0) -> tuple[Split, ...]:

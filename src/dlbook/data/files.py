@@ -3,14 +3,18 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from dlbook.data.source import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _DRAFT = ".draft"
 # What systems put into folders that somebody looks at, beside what is hidden by its name.
@@ -84,6 +88,14 @@ def sha256_of_all(paths: Sequence[Path]) -> list[str]:
     """Return the SHA-256 of each file; several are read at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(sha256_of, paths))
+
+
+def sha256_of_arrays(arrays: "Iterable[np.ndarray]") -> str:
+    """Return the SHA-256, as 64 hexadecimal digits, over the bytes of contiguous arrays in order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 def visible_files(folder: Path) -> list[Path]:

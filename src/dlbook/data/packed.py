@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlbook.data import archives
-from dlbook.data.files import require_checksum
+from dlbook.data.files import require_checksum, sha256_of_arrays
 from dlbook.data.kept import KeptArchives, claims
 from dlbook.data.kinds import content_sha256, state_of
 from dlbook.data.source import DataError
@@ -93,17 +93,9 @@ def _split_sha256(entry: CachedArchives, kept: Sequence[Path], state: object) ->
     try:
         for file, archive in zip(kept, entry.archives, strict=True):
             require_checksum(file, archive.sha256)
-        return tuple(_sha256(arrays) for arrays in entry.parse(kept))
+        return tuple(map(sha256_of_arrays, entry.parse(kept)))
     except DataError:
         return ()
-
-
-def _sha256(arrays: "Arrays") -> str:
-    """Return what `dlbook.data.dataset.checksum` returns for the same split."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(array.data)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
