@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from bookbuild.run import agreement
+from bookbuild.run.keys import Keys
 from conftest import ROOT
-from rendered_book import MNIST, PROVENANCE
+from rendered_book import MNIST, PROVENANCE, RenderedBook
 from small_book import Book
 from test_kernel import run_of
 
@@ -67,6 +68,32 @@ def test_data_that_no_cell_names_are_in_no_key(tmp_path):
     for source, expected in ((MNIST, 'write out load("mnist")'), (bundled, None)):
         found = agreement.disagreement({"data": {}}, used, replace(PROVENANCE, data=(source,)))
         assert (expected in found) if expected else found is None
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(("seen", "is_standin"), [("original", True), ("stand-in", False)])
+def test_a_stand_in_in_place_of_what_the_build_saw_is_named(seen, is_standin):
+    """As where data vanish, or come, between the build's look at them and the page's."""
+    used = agreement.Used(sys.prefix, sys.modules["dlbook"].__file__, {"mnist": seen})
+    source = replace(MNIST, is_standin=is_standin)
+    found = agreement.disagreement({"data": {"mnist": seen}}, used, replace(PROVENANCE, data=(source,)))
+    assert f"The build saw: {seen}" in found
+
+
+@pytest.mark.quick
+def test_data_that_vanish_while_a_page_runs_change_its_key(tmp_path, monkeypatch):
+    small = RenderedBook(tmp_path)
+    small.write_chapter("one", "Prose.\n\n```{code-cell}\nfrom dlbook import data\ndata.load('mnist')\n```")
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "t10k-images-idx3", "train-labels-idx1", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").touch()
+    keys = Keys(small.book)
+    keys.fingerprint("one")
+    assert not agreement.has_changed(small.book, keys, "one")
+    shutil.rmtree(raw)
+    assert agreement.has_changed(small.book, keys, "one")
 
 
 def test_what_another_package_computed_is_not_kept(tmp_path):

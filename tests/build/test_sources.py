@@ -66,3 +66,11 @@ def test_a_notebook_of_jupyter_s_own_form_is_named_with_the_remedy(tmp_path):
 def test_a_page_in_another_encoding_is_named(tmp_path):
     with pytest.raises(BookError, match=r"page\.md is not UTF-8.*save it as UTF-8"):
         print(book_of(tmp_path, "# Käse\n".encode("latin-1")).pages)
+
+
+def test_pages_that_the_contents_name_by_a_pattern_are_asked_for_by_name(tmp_path):
+    """Sphinx would build them, and execute them by itself: without a key, and in the reader's own folder."""
+    book = book_of(tmp_path, b"# Title\n")
+    book.toc.write_text("format: jb-book\nroot: page\nchapters:\n- glob: more/*\n")
+    with pytest.raises(BookError, match=r"by a pattern \(more/\*\): list each by its name"):
+        print(book.pages)

@@ -234,7 +234,13 @@ class Book:
         return {docname: page for docname, page in self.pages.items() if page.is_notebook}
 
     def _read_pages(self) -> Iterator[Page]:
-        for docname in parse_toc_yaml(self.toc):
+        contents = parse_toc_yaml(self.toc)
+        if patterns := sorted(contents.globs()):
+            raise BookError(
+                f"the contents name pages by a pattern ({', '.join(patterns)}): list each by its name, "
+                "as only a page that is listed is executed and kept"
+            )
+        for docname in contents:
             name = docname.removesuffix(".md").removesuffix(".ipynb")
             path = self.pages_folder / f"{name}.md"
             if path.exists():

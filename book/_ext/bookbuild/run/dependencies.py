@@ -10,7 +10,12 @@ from pathlib import Path
 # Functions that import the module whose name they are given.
 IMPORTING = ("import_module", "__import__")
 # What IPython makes of ``!ls``, and functions that run a file: what these read, no text says.
-SHELL = ("system", "getoutput", "run_path", "run_module", "exec_module", "run_cell", "magic")
+SHELL = {"system", "popen", "getoutput", "run_path", "run_module", "run_cell", "magic"}
+SHELL |= {"exec_module", "load_module"}
+# Built-in functions that run a text as code. (A network's own ``eval`` is a method.)
+RUNNING_TEXT = ("exec", "eval")
+# Modules that start other programs.
+STARTING = {"subprocess", "pty", "multiprocessing"}
 # What IPython makes of ``%time`` and ``%%time``.
 COMMANDS = ("run_line_magic", "run_cell_magic")
 # Its commands that run what they are given as the page's own code, and those that run and change nothing.
@@ -61,18 +66,36 @@ def _command(call: ast.Call) -> str:
 
 def require_readable(trees: Iterable[ast.Module]) -> None:
     """Raise a `DependencyError` where code runs other code that its text does not name."""
+    trees = list(trees)
+    for node in _unreadable_names(trees):
+        raise DependencyError(f"a page cannot depend on what {ast.unparse(node)} does: import what it needs")
     for call in _calls(trees):
         given = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
         name = _called(call)
-        if name in IMPORTING and not isinstance(given, str):
+        if name in IMPORTING and (not isinstance(given, str) or given.startswith(".")):
             raise DependencyError(
                 f"write out the module in {ast.unparse(call)}: what a page needs is read off"
             )
-        if name in SHELL:
+        if name in SHELL or (isinstance(call.func, ast.Name) and name in RUNNING_TEXT):
             raise DependencyError(f"a page cannot depend on what {ast.unparse(call)} does: import it instead")
         if name in COMMANDS and not _is_readable(call):
             said = f"a page cannot depend on what {_written(call)} does"
             raise DependencyError(f"{said}: say it in Python, and import what it needs")
+
+
+def _unreadable_names(trees: Iterable[ast.Module]) -> Iterator[ast.AST]:
+    """Yield where code starts programs, or gives a function that imports another name."""
+    called = {id(call.func) for call in _calls(trees)}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.Import(names=names) if any(name.name.split(".")[0] in STARTING for name in names):
+                yield node
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] in STARTING:
+                yield node
+            case ast.ImportFrom(names=names) if any(name.name in IMPORTING and name.asname for name in names):
+                yield node
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in IMPORTING and id(node) not in called:
+                yield node
 
 
 def _is_readable(call: ast.Call) -> bool:
