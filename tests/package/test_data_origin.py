@@ -221,6 +221,24 @@ def test_photographs_that_somebody_changed_are_a_copy_whatever_is_written_beside
     assert "original" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("change", [negated, relabeled])
+def test_a_cache_of_other_images_beside_the_photographs_is_made_anew(change, monkeypatch):
+    whole = data.load("flower_photos")
+    forge(REGISTRY["flower_photos"], change)
+    cut_off("flower_photos", monkeypatch)
+    loaded = data.load("flower_photos")
+    assert same(loaded, whole)
+    assert loaded.source == whole.source
+
+
+def test_a_cache_of_another_decoder_is_as_good():
+    data.load("flower_photos")
+    entry = REGISTRY["flower_photos"]
+    forge(entry, lambda split: Split(split.images ^ 1, split.labels, split.classes))
+    forged = cache.read(entry)
+    assert same(data.load("flower_photos"), forged)
+
+
 def test_verify_decodes_the_photographs_again(capsys):
     data.load("flower_photos")
     assert main(["verify", "flower_photos"]) == 0
