@@ -153,7 +153,7 @@ def test_a_stand_in_is_shown_in_one_box_and_not_judged(book, tmp_path, monkeypat
     assert "Stand-in for MNIST" in text_of(book.page("one"))
 
 
-def test_the_results_page_lists_all_that_was_measured_or_promised(book):
+def test_the_results_page_lists_what_was_promised_and_folds_what_else_was_measured(book):
     book.write("index", "# Results\n\n:::{results-table}\n:::\n")
     book.write_chapter("one", "{result}`accuracy:.1%` and {result}`minor:.0f`", "  count: {equals: 3}\n")
     book.compute("one", {"accuracy": ACCURACY, "minor": Result((77,)), "count": Result((3,))})
@@ -162,6 +162,10 @@ def test_the_results_page_lists_all_that_was_measured_or_promised(book):
     for part in ("Chapter one", "60.0 ± 14.1%", "= 3", "A processor (cpu)", "c0ffee"):
         assert part in shown
     assert "77" not in shown
+    (folded,) = BeautifulSoup(book.page("index"), "html.parser").select("article details")
+    said = " ".join(folded.get_text(" ").split())
+    assert "accuracy 60.0 ± 14.1%" in said
+    assert "count" not in said
     (heading,) = BeautifulSoup(book.page("index"), "html.parser").select("article h2")
     assert heading.contents[0] == "Chapter one"
     assert book.results["one"]["results"]["minor"]["values"] == [77]

@@ -40,6 +40,7 @@ def add_markup(app: Sphinx) -> None:
         results.Number,
         results.Fact,
         results.Promises,
+        results.OtherResults,
         results.ResultsTable,
         run_times.RunTimes,
         figures.PageFigure,

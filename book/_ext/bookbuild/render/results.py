@@ -140,51 +140,59 @@ def _title(name: str) -> str:
 
 
 class ResultsTable(nodes.General, Placeholder):
-    """The results of the attribute's ``page``."""
+    """What the page of the attribute ``page`` promises."""
 
     def fill(self, rendering: Rendering) -> list[nodes.Node]:
         """Return a table and where its numbers come from."""
         page = rendering.book.pages[self["page"]]
         if page.outputs is None or not page.outputs.record.results:
             return [nodes.paragraph(text="This page has reported no result.")]
-        return _results(rendering, page, page.outputs.record)
+        record, forms = page.outputs.record, forms_of(rendering, page)
+        rows = [
+            (*_value(name, result, forms[name]), typeset(page.promises[name].words(record, forms[name])))
+            for name, result in record.results.items()
+            if name in page.promises
+        ]
+        link = nodes.paragraph("", "From the page ", page_link(rendering, page.docname), nodes.Text(":"))
+        facts = nodes.paragraph(text=provenance_text(record.provenance), classes=["provenance"])
+        return [link, *([table(("result", "value", "n", "promised"), rows)] if rows else []), facts]
+
+
+class OtherResults(nodes.General, Placeholder):
+    """What else the page of the attribute ``page`` measured."""
+
+    def fill(self, rendering: Rendering) -> list[nodes.Node]:
+        """Return a table."""
+        page = rendering.book.pages[self["page"]]
+        results = page.outputs.record.results if page.outputs else {}
+        forms = forms_of(rendering, page) if results else {}
+        rows = [
+            _value(name, result, forms[name])
+            for name, result in results.items()
+            if name not in page.promises and (result.data is not None or result.seeds)
+        ]
+        return [table(("result", "value", "n"), rows) if rows else nodes.paragraph(text="Nothing.")]
 
 
 class ResultsTableDirective(SphinxDirective):
-    """``{results-table}``: what every page reported and promised, each under a heading of its own."""
+    """``{results-table}``: what every page promised and, folded, what else it measured; under headings."""
 
     def run(self) -> list[nodes.Node]:
-        """Leave a placeholder for each page with cells."""
+        """Leave placeholders for each page with cells."""
         book = Book.of(self.env.app)
         for path in (book.toc, *(page.path for page in book.pages.values())):
             self.env.note_dependency(str(path))  # of the headings
         return [self._section(page) for page in book.notebooks.values()]
 
     def _section(self, page: Page) -> nodes.section:
-        anchor = nodes.make_id(f"results-{page.docname}")
-        return nodes.section("", nodes.title(text=page.title), ResultsTable(page=page.docname), ids=[anchor])
+        (folded,) = self.parse_text_to_nodes(":::{dropdown} What else it measured\n \n:::")
+        folded += OtherResults(page=page.docname)
+        parts = nodes.title(text=page.title), ResultsTable(page=page.docname), folded
+        return nodes.section("", *parts, ids=[nodes.make_id(f"results-{page.docname}")])
 
 
-def _results(rendering: Rendering, page: Page, record: Record) -> list[nodes.Node]:
-    forms = forms_of(rendering, page)
-    rows = [
-        (
-            _title(name),
-            typeset(result.show(forms[name])),
-            str(result.n),
-            _promised(page, name, record, forms[name]),
-        )
-        for name, result in record.results.items()
-        if result.data is not None or result.seeds or name in page.promises
-    ]
-    chapter = nodes.paragraph("", "From the page ", page_link(rendering, page.docname), nodes.Text(":"))
-    facts = nodes.paragraph(text=provenance_text(record.provenance), classes=["provenance"])
-    return [chapter, table(("result", "value", "n", "promised"), rows), facts]
-
-
-def _promised(page: Page, name: str, record: Record, form: str) -> str:
-    promise = page.promises.get(name)
-    return typeset(promise.words(record, form)) if promise else "–"
+def _value(name: str, result: Result, form: str) -> Row:
+    return _title(name), typeset(result.show(form)), str(result.n)
 
 
 def forms_of(rendering: Rendering, page: Page) -> dict[str, str]:
