@@ -34,7 +34,7 @@ from bookbuild.run.dependencies import (
     require_readable,
     syntax_trees,
 )
-from bookbuild.run.isolation import FIGURES, shared_settings
+from bookbuild.run.isolation import FIGURES, processor_limits, shared_settings
 from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
@@ -126,7 +126,7 @@ class Keys:
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in (*files_beside(modules.values()), FIGURES)},
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
-            "settings": {str(file): file_checksum(file) for file in shared_settings()},
+            "settings": {str(file): file_checksum(file) for file in shared_settings()} | processor_limits(),
         }
 
     def candidates(self, docname: str, any_device: bool) -> Iterator[Fingerprint]:
