@@ -105,22 +105,33 @@ def test_a_stand_in_that_the_build_did_not_see_is_not_kept(book):
 @pytest.mark.quick
 def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path, monkeypatch):
     foreign = {
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "KMP_AFFINITY": "verbose",
+        "MKL_CBWR": "COMPATIBLE",
         "MPLBACKEND": "Agg",
         "NPY_PROMOTION_STATE": "legacy",
         "NVIDIA_TF32_OVERRIDE": "0",
+        "OMP_DISPLAY_ENV": "true",
+        "OMP_NUM_THREADS": "2",
+        "ONEDNN_VERBOSE": "1",
+        "OPENBLAS_CORETYPE": "Prescott",
         "OPENCV_LOG_LEVEL": "VERBOSE",
         "PYTHONSTARTUP": "mine.py",
+        "PYTORCH_ENABLE_MPS_FALLBACK": "1",
         "TORCH_LOGS": "all",
         "TQDM_DISABLE": "0",
     }
-    for name, value in (foreign | {"TORCH_HOME": "weights", "DLBOOK_DATA": "data", "LANG": "C"}).items():
+    own = {"TORCH_HOME": "weights", "DLBOOK_DATA": "data", "LANG": "C", "https_proxy": "a", "HOME": "/home/a"}
+    own |= {"CUDA_VISIBLE_DEVICES": "1", "DYLD_FALLBACK_LIBRARY_PATH": "lib", "REQUESTS_CA_BUNDLE": "own.pem"}
+    for name, value in (foreign | own).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     kept = isolation.variables(tmp_path)
     assert not foreign.keys() & kept.keys()
     assert kept["TORCH_HOME"] == str(tmp_path / "weights")
     assert kept["DLBOOK_DATA"] == str(tmp_path / "data")
-    assert kept["LANG"] == "C"
+    unchanged = own.keys() - {"TORCH_HOME", "DLBOOK_DATA"}
+    assert {name: kept[name] for name in unchanged} == {name: own[name] for name in unchanged}
     assert kept["PYTHONNOUSERSITE"] == "1"
     assert kept["TORCH_CPP_LOG_LEVEL"] == "ERROR"  # NNPACK's notice would stand in a page
 

@@ -6,6 +6,7 @@ from importlib import metadata
 import pytest
 from bookbuild.book import Book as WholeBook
 from bookbuild.book import Page
+from bookbuild.run import isolation
 from bookbuild.run.keys import Keys, changes, files_beside, with_fingerprint
 from conftest import ROOT
 from rendered_book import RenderedBook
@@ -189,6 +190,19 @@ def test_settings_of_ipython_for_all_users_are_in_the_key(tmp_path, monkeypatch)
     startup.unlink()
     assert len(set(keys)) == 3
     assert Keys(book.book).key("one") == keys[0]
+
+
+def test_an_imitated_processor_s_outputs_are_kept_apart(tmp_path, monkeypatch):
+    """A kernel gets the variable, so the numbers may be others."""
+    book = RenderedBook(tmp_path / "book")
+    book.write_chapter("one", "Prose.")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    usual = Keys(book.book).key("one")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert isolation.variables(tmp_path)["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert Keys(book.book).key("one") != usual
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "")
+    assert Keys(book.book).key("one") == usual
 
 
 def test_what_a_package_carries_beside_its_code_counts(tmp_path):

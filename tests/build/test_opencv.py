@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from bookbuild import opencv
+from bookbuild.book import BookError
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.surroundings import Surroundings
 from bookbuild.run import execute
 from bookbuild.run.cache import ExecutionCache
+from bookbuild.run.keys import Keys
 from conftest import ROOT
 from rendered_book import RenderedBook
 from small_book import FRONT_MATTER
@@ -36,6 +38,34 @@ def test_all_is_well_where_it_loads():
     assert opencv.problem() == ""
 
 
+def test_whichever_opencv_is_installed_its_version_is_what_the_key_has(tmp_path, monkeypatch):
+    """After the second remedy, a page that imports OpenCV is built as before."""
+    book = RenderedBook(tmp_path / "book")
+    book.write_code("edges", "import cv2")
+    (tmp_path / "book" / "requirements.txt").write_text("opencv-python==5.0\n")
+    installed = {"opencv-python": "5.0"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    def key() -> str:
+        return Keys(book.book).key("edges")
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    usual = key()
+    for name in ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"):
+        installed.clear()
+        installed[name] = "5.0"
+        assert key() == usual
+        installed[name] = "4.0"
+        assert key() != usual
+    installed.clear()
+    with pytest.raises(BookError, match=r"opencv-python is not installed here: run `make "):
+        key()
+
+
 @pytest.mark.usefixtures("no_library")
 def test_the_build_names_the_library_and_both_remedies_and_starts_no_page_that_needs_it(
     tmp_path, monkeypatch
@@ -48,6 +78,7 @@ def test_the_build_names_the_library_and_both_remedies_and_starts_no_page_that_n
     (failure,) = execute.Executor(book.book, ExecutionCache(book.book.cache_folder)).run()
     assert str(failure).startswith("the import of cv2 of edges failed: OpenCV cannot be loaded")
     assert all(words in str(failure) for words in (MISSING, *REMEDIES))
+    assert str(failure).count(f"`{sys.executable} -m pip ") == 2  # the one on the PATH may be the system's
     assert executed == ["digits"]
     monkeypatch.setenv("DLBOOK_CHAPTERS", "digits")  # asked for alone, it is stopped by no other page
     assert execute.Executor(book.book, ExecutionCache(book.book.cache_folder)).run() == []

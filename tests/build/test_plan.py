@@ -57,7 +57,8 @@ def test_two_chapters_run_side_by_side_and_share_the_cores(book, tmp_path):
     for name, other in (("data", "plain"), ("plain", "data")):
         paths = [str(tmp_path / name), str(tmp_path / other)]
         book.write(name, IMPORTS + MEET.format(paths=paths, patience=PATIENCE))
-    assert book.build(DLBOOK_WORKERS="2", OMP_NUM_THREADS="") == ["data", "plain"]
+    assert book.build(DLBOOK_WORKERS="2", DLBOOK_DEVICE="cpu", OMP_NUM_THREADS="2") == ["data", "plain"]
+    assert "threads 1" in book.page("plain")  # a user's number is for other work
     assert book.build() == []
     assert "executing cnn/data, cnn/plain" not in book.said
 

@@ -48,8 +48,8 @@ class Maintainer:
     def __init__(self, folder: Path) -> None:
         self.log = folder / "executed.log"
         caches = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"), "RUFF_CACHE_DIR": str(ROOT / ".ruff_cache")}
-        runner = {"DLBOOK_DATA": str(folder / "data"), "DLBOOK_DEVICE": "cpu", "EXECUTED_LOG": str(self.log)}
-        self.github = GitHub(folder, runner | caches)
+        runner = {"DLBOOK_DATA": str(folder / "data"), "DLBOOK_DEVICE": "cpu"}
+        self.github = GitHub(folder, runner | {"DLBOOK_EXECUTED_LOG": str(self.log)} | caches)
         self.clone = folder / "clone"
         git(folder, "clone", "-q", str(self.github.origin), "clone")
         for name in git(ROOT, "ls-files").splitlines():

@@ -24,7 +24,7 @@ kernelspec:
 CELL = """
 ```{code-cell}
 %s
-open(__import__("os").environ["EXECUTED_LOG"], "a").write(%r)
+open(__import__("os").environ["DLBOOK_EXECUTED_LOG"], "a").write(%r)
 ```
 """
 # A build may be told that there is a GPU, and so is its kernel; what computes here is the CPU.
@@ -35,7 +35,7 @@ peak_gpu_memory = lambda: 0
 """
 # Says in the log that it has begun, and goes on for longer than any test waits.
 ENDLESS = """import os, time
-open(os.environ["EXECUTED_LOG"], "a").write("begun\\n")
+open(os.environ["DLBOOK_EXECUTED_LOG"], "a").write("begun\\n")
 time.sleep(3600)
 """
 # Seconds that a build, or what it has begun, is waited for before a test fails: far from any real machine.
@@ -85,7 +85,7 @@ class Book:
         environment = os.environ | {
             "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{self.folder / 'book' / '_ext'}",
             "DLBOOK_DATA": str(self.folder / "data"),
-            "EXECUTED_LOG": str(self.log),
+            "DLBOOK_EXECUTED_LOG": str(self.log),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",
         }

@@ -8,11 +8,17 @@ import subprocess
 import sys
 
 PACKAGE = "opencv-python"
-REMEDY = (
-    "Install the system's libraries (on Debian and Ubuntu: `apt-get install libgl1 libglib2.0-0`), or take "
-    "the package that needs none: `pip uninstall --yes opencv-python`, then "
-    "`pip install opencv-python-headless`"
-)
+# What is imported as `cv2`: the first of these that is installed.
+PACKAGES = (PACKAGE, f"{PACKAGE}-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+
+
+def remedy(pip: str) -> str:
+    """Say what to do; ``pip`` calls that of the interpreter that cannot load it."""
+    return (
+        "Install the system's libraries (on Debian and Ubuntu: `apt-get install libgl1 libglib2.0-0`), or "
+        f"take the package that needs none: `{pip} uninstall --yes {PACKAGE}`, then "
+        f"`{pip} install {PACKAGE}-headless`"
+    )
 
 
 def problem() -> str:
@@ -21,4 +27,4 @@ def problem() -> str:
     if not told.returncode:
         return ""
     said = told.stderr.strip().splitlines() or [f"it ended with {told.returncode}"]
-    return f"OpenCV cannot be loaded ({said[-1]}). {REMEDY}"
+    return f"OpenCV cannot be loaded ({said[-1]}). {remedy(f'{sys.executable} -m pip')}"

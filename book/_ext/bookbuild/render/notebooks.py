@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import jupytext
 import nbformat
 
-from bookbuild.opencv import REMEDY
+from bookbuild.opencv import remedy
 from bookbuild.render.plain import definitions, plain_markdown
 from bookbuild.render.surroundings import Surroundings
 
@@ -100,7 +100,7 @@ def to_notebook(
     if repository:
         install = INSTALL.format(repository=repository, commit=commit).rstrip()
         if opencv:
-            install += OPENCV.format(remedy=REMEDY).rstrip()
+            install += OPENCV.format(remedy=remedy("%pip")).rstrip()
         if loads:
             install += HAND_ON.format(loads=json.dumps(loads)).rstrip()
         notebook.cells.insert(0, nbformat.v4.new_code_cell(install))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -10,10 +11,18 @@ from traitlets import default
 
 import dlbook
 
-# What a user may have set for other work, and no key knows: it would change numbers, figures or formats.
-FOREIGN = ("IPYTHON", "MATPLOTLIB", "MPL", "NPY_", "NVIDIA_TF32", "OPENCV_", "PYTHON", "TORCH_", "TQDM_")
-# It only says where weights lie.
-HARMLESS = {"TORCH_HOME"}
+# What a kernel gets of the user's environment: where things lie, the language, and the way to a GPU and into
+# the network. All else was set for other work: it could change numbers, and no key knows it.
+KEPT = (
+    *("HOME", "LOGNAME", "PATH", "TMPDIR", "TORCH_HOME", "USER", "XDG_*"),
+    *("*LD_*LIBRARY_PATH", "LD_PRELOAD", "NIX_LD"),
+    *("LANG", "LANGUAGE", "LC_*", "TZ"),
+    *("CUDA_*", "HIP_*", "HSA_*", "ROCR_*"),
+    *("*_CA_BUNDLE", "*_PROXY", "SSL_CERT_*"),
+    *("DLBOOK_*", "GIT_CONFIG*"),
+)
+# They keep PyTorch from a processor's newer units, as on an ordinary laptop; a part of every page's key.
+PROCESSOR = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
 # Folders that a user may name from where the build was started; a kernel starts elsewhere.
 FOLDERS = ("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 # How figures look; a part of every page's key.
@@ -53,12 +62,11 @@ def variables(settings: Path) -> dict[str, str]:
     # here: a kernel that has to wait for it would say so in the page.
     import matplotlib.font_manager
 
-    kept = {
-        name: value for name, value in os.environ.items() if name in HARMLESS or not name.startswith(FOREIGN)
-    }
+    kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
     return (
         kept
         | _resolved(kept)
+        | processor_limits()
         | {
             "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
             "PYTHONNOUSERSITE": "1",
@@ -72,6 +80,11 @@ def variables(settings: Path) -> dict[str, str]:
     )
 
 
+def processor_limits() -> dict[str, str]:
+    """Return the variables by which the user imitates an older processor; usually none."""
+    return {name: os.environ[name] for name in PROCESSOR if os.environ.get(name)}
+
+
 def shared_settings() -> list[Path]:
     """Return IPython's settings for all users of this machine: kernels read them, and run some, always."""
     from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
@@ -79,6 +92,10 @@ def shared_settings() -> list[Path]:
     folders = [Path(folder) for folder in (*ENV_CONFIG_DIRS, *SYSTEM_CONFIG_DIRS)]
     kinds = {".py", ".ipy", ".json"}
     return sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in kinds)
+
+
+def _is_kept(name: str) -> bool:
+    return any(fnmatchcase(name.upper(), pattern) for pattern in KEPT)  # proxies may be in small letters
 
 
 def _resolved(kept: Mapping[str, str]) -> dict[str, str]:

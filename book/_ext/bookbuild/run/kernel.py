@@ -147,7 +147,7 @@ class PageRun:
         self._working_folder.mkdir()
         environment = isolation.variables(self._settings) | self._variables
         if threads is not None:
-            environment.setdefault("OMP_NUM_THREADS", str(threads))
+            environment["OMP_NUM_THREADS"] = str(threads)
         # What the build asks of the kernel behind the last cell.
         ask = f"from dlbook import results\nresults.write({str(self.artifacts / RECORD)!r})"
         ask += agreement.question(self.page, self._used)

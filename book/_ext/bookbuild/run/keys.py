@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import nbformat
 import yaml
 from jupyter_cache.cache.main import JupyterCacheBase
 
+from bookbuild import opencv
 from bookbuild.book import FRONT_MATTER, REMEDY, Book, BookError, Page
 from bookbuild.run.dependencies import (
     DependencyError,
@@ -32,14 +34,14 @@ from bookbuild.run.dependencies import (
     require_readable,
     syntax_trees,
 )
-from bookbuild.run.isolation import FIGURES, shared_settings
+from bookbuild.run.isolation import FIGURES, processor_limits, shared_settings
 from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
 
 # The packages whose version can change a number or a figure, by the name that code imports them under.
 COMPUTING_PACKAGES = {
-    "cv2": "opencv-python",
+    "cv2": opencv.PACKAGE,
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "scipy": "scipy",
@@ -73,6 +75,18 @@ def locked_versions(root: Path) -> dict[str, str]:
         for name, version in re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock.read_text(), re.MULTILINE):
             found.setdefault(name, set()).add(version)
     return {name: " or ".join(sorted(versions)) for name, versions in found.items()}
+
+
+def installed_version(distribution: str) -> str:
+    """Return the version of a package here; for OpenCV any of its packages will do.
+
+    Raises:
+        BookError: it is not installed.
+    """
+    for name in opencv.PACKAGES if distribution == opencv.PACKAGE else (distribution,):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    raise BookError(f"{distribution} is not installed here: run `make --always-make env`")
 
 
 @functools.cache
@@ -112,7 +126,7 @@ class Keys:
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in (*files_beside(modules.values()), FIGURES)},
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
-            "settings": {str(file): file_checksum(file) for file in shared_settings()},
+            "settings": {str(file): file_checksum(file) for file in shared_settings()} | processor_limits(),
         }
 
     def candidates(self, docname: str, any_device: bool) -> Iterator[Fingerprint]:
@@ -185,7 +199,7 @@ class Keys:
 
     def _version(self, distribution: str) -> str:
         """Return what is locked, the same on all machines; and what is installed, where that is not it."""
-        installed, locked = metadata.version(distribution), self.versions.get(distribution, "")
+        installed, locked = installed_version(distribution), self.versions.get(distribution, "")
         same = {version.partition("+")[0] for version in locked.split(" or ")}
         if installed.partition("+")[0] in same:
             return locked
