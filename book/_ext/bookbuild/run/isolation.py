@@ -58,7 +58,7 @@ def variables(settings: Path) -> dict[str, str]:
     }
     return (
         kept
-        | _resolved(kept)
+        | resolved(kept)
         | {
             "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
             "PYTHONNOUSERSITE": "1",
@@ -81,5 +81,6 @@ def shared_settings() -> list[Path]:
     return sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in kinds)
 
 
-def _resolved(kept: Mapping[str, str]) -> dict[str, str]:
+def resolved(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name a folder, with a path that is the same wherever a kernel starts."""
     return {name: str(Path(kept[name]).expanduser().absolute()) for name in FOLDERS if kept.get(name)}
