@@ -1,5 +1,6 @@
 """How much memory a page takes is measured as the system counts it, and a page that takes much says so."""
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -77,7 +78,18 @@ def test_the_build_notes_the_most_that_a_page_has_held(tmp_path, seeing):
 
 @pytest.mark.parametrize("held", [memory.LIMIT, memory.LIMIT + 1])
 def test_a_rehearsal_fails_above_the_limit(tmp_path, monkeypatch, held):
-    """Where the programs that it calls are told to have done their work."""
+    """On the CPU, with this machine's data; the programs that it calls are told to have done their work."""
+
+    def run_watched(*command: object, **environment: str) -> tuple[str, int]:
+        seen = os.environ | environment
+        assert seen["DLBOOK_DEVICE"] == "cpu"
+        assert seen["DLBOOK_DATA"] == seen["TORCH_HOME"] == str(tmp_path / "mine")
+        return "", held
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLBOOK_DEVICE", "cuda")
+    for name in ("DLBOOK_DATA", "TORCH_HOME"):
+        monkeypatch.setenv(name, "mine")
     package = f"dlbook @ git+https://github.com/someone/book@{'0' * 40}"
     notebook = tmp_path / "one.ipynb"
     notebook.write_text(package)
@@ -85,7 +97,7 @@ def test_a_rehearsal_fails_above_the_limit(tmp_path, monkeypatch, held):
     monkeypatch.setattr(notebooks, "new_environment", lambda folder, root: folder)
     monkeypatch.setattr(notebooks, "packages", lambda programs: next(installed))
     monkeypatch.setattr(notebooks, "run", lambda *command: "")
-    monkeypatch.setattr(notebooks, "run_watched", lambda *command, **environment: ("", held))
+    monkeypatch.setattr(notebooks, "run_watched", run_watched)
     (tmp_path / "scratch").mkdir()
     arguments = (notebook, tmp_path / "scratch", tmp_path, False)
     if held > memory.LIMIT:

@@ -1,7 +1,7 @@
 """Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
 
 Each notebook gets a new environment that holds what Colab's holds, in the locked versions. It is run as it
-is published; git alone is told to take the repository's GitHub address for this checkout.
+is published, on the CPU; git alone is told to take the repository's GitHub address for this checkout.
 """
 
 import os
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bookbuild import memory, uv
 from bookbuild.book import Book
+from bookbuild.run import isolation
 
 ON_COLAB = [
     "filelock",
@@ -122,6 +123,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
     # The kernel's memory, and not that of the program which starts it.
     _, peak = run_watched(
         *(programs / "jupyter-execute", "--inplace", copy),
+        **isolation.resolved(os.environ),
+        DLBOOK_DEVICE="cpu",  # Binder has no other
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
         PYTHONPATH="",
         JUPYTER_PREFER_ENV_PATH="1",

@@ -65,7 +65,7 @@ def variables(settings: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
     return (
         kept
-        | _resolved(kept)
+        | resolved(kept)
         | processor_limits()
         | {
             "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
@@ -98,5 +98,6 @@ def _is_kept(name: str) -> bool:
     return any(fnmatchcase(name.upper(), pattern) for pattern in KEPT)  # proxies may be in small letters
 
 
-def _resolved(kept: Mapping[str, str]) -> dict[str, str]:
+def resolved(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name a folder, with a path that is the same wherever a kernel starts."""
     return {name: str(Path(kept[name]).expanduser().absolute()) for name in FOLDERS if kept.get(name)}
