@@ -119,6 +119,22 @@ def test_a_solution_unfolds(browser, address, path):
     page.context.close()
 
 
+@pytest.mark.parametrize("path", WITH_EXERCISES)
+def test_who_has_hidden_the_code_still_gets_the_solutions(browser, address, path):
+    """Each that is opened on the screen, and all on paper."""
+    page, _ = open_page(browser, f"{address}/{path}")
+    page.evaluate("localStorage.setItem('code', 'hidden')")
+    page.reload()
+    solutions = page.locator(".tag_hide-cell .cell_input pre")
+    assert page.locator(".cell_input:visible").count() == 0
+    page.locator(".tag_hide-cell summary").first.click()
+    assert solutions.first.is_visible()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert all(code.is_visible() for code in solutions.all())
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_paper_a_page_is_light_open_and_whole(browser, address, path, scheme):
     page, _ = open_page(browser, f"{address}/{path}", scheme=scheme)
