@@ -25,6 +25,7 @@ from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
 from sphinx.util import logging
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.exc import OperationalError
 
 from bookbuild.book import BookError, Outputs
 from dlbook.data.files import lock_of
@@ -90,26 +91,43 @@ def sign(entry: Path) -> None:
     (entry / CHECKSUM).write_text(checksum(entry))
 
 
-def entries(folder: Path) -> list[tuple[int, str, str]] | None:
-    """Return number, key and source file of each entry; None where the cache's list is damaged.
-
-    Read with sqlite3 itself: to load what jupyter-cache reads it with takes longer than the rest.
+def entries(folder: Path) -> list[NbCacheRecord] | None:
+    """Return what the cache's list has of each entry; None where the list is damaged.
 
     Raises:
         BookError: another program holds the list, or it cannot be opened.
     """
-    path = folder / "global.db"
+    path, columns = folder / "global.db", ", ".join(NbCacheRecord.__table__.columns.keys())
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
             if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 return None
-            return database.execute("SELECT pk, hashkey, uri FROM nbcache").fetchall()
+            database.execute(f"SELECT {columns} FROM nbcache").fetchall()
+        with unheld(f"{path} cannot be read"):
+            return opened(folder).list_cache_records()
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in DAMAGE:  # the higher bits say more about it
+        # Python gives no code to a text that is no UTF-8. The higher bits say more about an error.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in DAMAGE:
             return None
         raise BookError(
             f"the list of executed pages, {path}, cannot be read: {error}. Nothing was changed; end the "
             "program that uses the file, or let this user read and write it, and build again"
+        ) from error
+    except (ValueError, TypeError, RecursionError):  # no check of SQLite's reads a date, or JSON
+        return None
+
+
+@contextmanager
+def unheld(said: str) -> Iterator[None]:
+    """Let jupyter-cache use its list, and where another program holds it, say so, and what cannot be done."""
+    try:
+        yield
+    except RuntimeError as error:  # which says no more than that the cache may need to be cleared
+        if not isinstance(error.__cause__, OperationalError):
+            raise
+        raise BookError(
+            f"{said}: {error.__cause__.orig}. No entry was damaged; end the program that uses the list, and "
+            "try again"
         ) from error
 
 
@@ -172,13 +190,14 @@ class ExecutionCache:
             self._cache = opened(self.folder)
             LOGGER.info("the execution cache was damaged and is now %s; its pages execute again", place)
             return ["*"]
-        damaged = [(pk, key, uri) for pk, key, uri in listed if not is_whole(self._entry(key))]
+        damaged = [record for record in listed if not is_whole(self._entry(record.hashkey))]
         if damaged:
-            NbCacheRecord.remove_records([pk for pk, _, _ in damaged], self._cache.db)
-        for _, key, uri in damaged:
-            place = self._set_aside(self._entry(key))
-            LOGGER.info("%s: its cached outputs were damaged and are now %s", uri, place)
-        return sorted({uri for _, _, uri in damaged})
+            with unheld(f"damaged outputs cannot be taken out of {self.folder}"):
+                NbCacheRecord.remove_records([record.pk for record in damaged], self._cache.db)
+        for record in damaged:
+            place = self._set_aside(self._entry(record.hashkey))
+            LOGGER.info("%s: its cached outputs were damaged and are now %s", record.uri, place)
+        return sorted({record.uri for record in damaged})
 
     def _set_aside(self, path: Path) -> Path:
         place = self.folder.with_name(f"{self.folder.name}-damaged")
@@ -190,13 +209,17 @@ class ExecutionCache:
 
     def keys(self) -> set[str]:
         """Return what the entries are kept under."""
-        return {record.hashkey for record in self._cache.list_cache_records()}
+        return {record.hashkey for record in self._listed()}
 
     def fingerprints(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yield key, source file and fingerprint of each entry."""
-        for record in self._cache.list_cache_records():
+        for record in self._listed():
             stored = json.loads((self._entry(record.hashkey) / NOTEBOOK).read_text(encoding="utf-8"))
             yield record.hashkey, record.uri, stored["metadata"]["kernelspec"]["fingerprint"]
+
+    def _listed(self) -> list[NbCacheRecord]:
+        with unheld(f"what {self.folder} lists cannot be read"):
+            return self._cache.list_cache_records()
 
     def copy(self, keys: Collection[str], folder: Path) -> None:
         """Copy the entries of these keys, and no others, to a folder that is not there."""
@@ -212,17 +235,19 @@ class ExecutionCache:
         """
         old = [
             record
-            for record in self._cache.list_cache_records()
+            for record in self._listed()
             if record.hashkey not in but and (since is None or record.accessed < since)
         ]
-        for record in old:
-            self._cache.remove_cache(record.pk)
+        with unheld(f"old outputs cannot be taken out of {self.folder}"):
+            for record in old:
+                self._cache.remove_cache(record.pk)
         return len(old)
 
     def find(self, key: str) -> Outputs | None:
         """Return the outputs that are kept under a key; None where there are none."""
         try:
-            NbCacheRecord.record_from_hashkey(key, self._cache.db)
+            with unheld(f"what {self.folder} has cannot be read"):
+                NbCacheRecord.record_from_hashkey(key, self._cache.db)
         except KeyError:
             return None
         entry = self._entry(key)
@@ -247,8 +272,8 @@ class ExecutionCache:
         )
         self.keep(bundle)
 
-    def keep(self, bundle: CacheBundleIn) -> Path:
-        """Keep what jupyter-cache calls a bundle, and return the entry's folder.
+    def keep(self, bundle: CacheBundleIn, is_from_elsewhere: bool = False) -> None:
+        """Keep what jupyter-cache calls a bundle, of this machine or of another one.
 
         Cut off in the middle, the entry has no signature, and the next build sets it aside.
 
@@ -256,20 +281,15 @@ class ExecutionCache:
             BookError: another program holds the list of entries.
         """
         _, key = self._cache.create_hashed_notebook(bundle.nb)
-        try:
+        with unheld(f"{bundle.uri} cannot be kept in {self.folder}"):
             if self._entry(key).exists() and key not in self.keys():  # what a killed build left behind
                 self._set_aside(self._entry(key))
             self._cache.change_cache_limit(MOST_ENTRIES)
             kept = self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-        except RuntimeError as error:  # which says no more than that the cache may need to be cleared
-            cause = getattr(error.__cause__, "orig", error)
-            raise BookError(
-                f"{bundle.uri} cannot be kept in {self.folder}: {cause}. The cache is as it was; end the "
-                "program that uses it, and build again"
-            ) from error
         entry = self._entry(kept.hashkey)
+        if is_from_elsewhere:
+            (entry / ELSEWHERE).touch()
         sign(entry)
-        return entry
 
     def _entry(self, key: str) -> Path:
         return self.folder / "executed" / key

@@ -22,7 +22,7 @@ from bookbuild.book import Book, BookError, chosen_pages
 from bookbuild.repository import pages_address, reason, repositories, repository
 from bookbuild.run import foreign
 from bookbuild.run.acceptance import objection
-from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole, opened
+from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
 from bookbuild.run.liveness import is_of, live
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -35,8 +35,6 @@ ARCHIVE = "execution-cache.tar.gz"
 LARGEST_ARCHIVE = 500_000_000
 # Seconds that it may take, from a server that sends and sends.
 LONGEST_DOWNLOAD = 1800
-# What reading JSON of something else raises.
-UNREADABLE = (OSError, ValueError, AttributeError, TypeError, nbformat.ValidationError)
 
 
 class CacheError(BookError):
@@ -62,30 +60,30 @@ def merge(source: Path, book: Book, is_own: bool = False) -> Counter[str]:
     Raises:
         CacheError: the source is no execution cache.
     """
-    if not (source / "global.db").exists() or entries(source) is None:
-        raise CacheError(f"{source} is no execution cache: expected jupyter-cache's global.db in it")
+    listed = entries(source) if (source / "global.db").exists() else None
+    if listed is None:
+        raise CacheError(f"{source} is no execution cache: expected jupyter-cache's global.db, whole, in it")
     ours = ExecutionCache(book.cache_folder)
     ours.drop_damaged()
     present = ours.keys()
     counts = Counter({"added": 0, "there already": 0, "damaged": 0})
-    for record in opened(source).list_cache_records():
-        entry = source / "executed" / record.hashkey
+    for record in listed:
         if record.hashkey in present:
             counts["there already"] += 1
-        elif bundle := _read(entry, record, book, is_own):
-            kept = ours.keep(bundle)
-            if not is_own or (entry / ELSEWHERE).exists():
-                (kept / ELSEWHERE).touch()
+        elif bundle := _read(source, record, book, is_own):
+            marked = source / "executed" / record.hashkey / ELSEWHERE
+            ours.keep(bundle, is_from_elsewhere=not is_own or marked.exists())
             counts["added"] += 1
         else:
             counts["damaged"] += 1
     return counts
 
 
-def _read(entry: Path, record: NbCacheRecord, book: Book, is_own: bool) -> CacheBundleIn | None:
+def _read(source: Path, record: NbCacheRecord, book: Book, is_own: bool) -> CacheBundleIn | None:
     """Return one entry of another cache; None where it is damaged, would fail here, or could act."""
-    artifacts = entry / "artifacts"
     try:
+        entry = source / "executed" / record.hashkey
+        artifacts = entry / "artifacts"
         if not is_whole(entry):
             return None
         notebook = nbformat.read(entry / NOTEBOOK, nbformat.NO_CONVERT)
@@ -95,17 +93,18 @@ def _read(entry: Path, record: NbCacheRecord, book: Book, is_own: bool) -> Cache
             return None
         if not is_own:
             notebook = foreign.harmless(notebook)
+        nbformat.writes(notebook).encode()  # half a letter can be read, and not be written
         said = Record.from_json((artifacts / RECORD).read_text(encoding="utf-8"))
         files = [artifacts / RECORD, *foreign.saved_files(artifacts / FILES, said)]
-    except UNREADABLE as error:
-        LOGGER.info("%s: what another machine put out is left out: %s", _local_path(record.uri, book), error)
+        return CacheBundleIn(
+            notebook,
+            _local_path(record.uri, book),
+            artifacts=NbArtifacts(list(map(str, files)), in_folder=artifacts),
+            data=dict(record.data or {}),
+        )
+    except Exception as error:  # on what no build wrote, the parsers raise a dozen kinds of errors
+        LOGGER.info("%s: what another machine put out is left out: %s", record.uri, error)
         return None
-    return CacheBundleIn(
-        notebook,
-        _local_path(record.uri, book),
-        artifacts=NbArtifacts(list(map(str, files)), in_folder=artifacts),
-        data=dict(record.data or {}),
-    )
 
 
 def _local_path(uri: str, book: Book) -> str:
