@@ -42,17 +42,26 @@ def filled(book: Book, *names: str, output: nbformat.NotebookNode | None = None)
 def entries(book: Book) -> dict[str, Path]:
     """Return the folder of each entry, by the name of its page."""
     listed = cache.entries(book.cache_folder) or []
-    return {Path(uri).stem: book.cache_folder / "executed" / key for _, key, uri in listed}
+    return {Path(record.uri).stem: book.cache_folder / "executed" / record.hashkey for record in listed}
+
+
+def relist(book: Book, name: str, change: str) -> None:
+    """Change what the list has of a page's entry, as damage to the file would."""
+    with closing(sqlite3.connect(book.cache_folder / "global.db")) as database, database:
+        database.execute(f"UPDATE nbcache SET {change} WHERE uri LIKE '%{name}.md'")
 
 
 @contextmanager
-def held(folder: Path, seconds: float) -> Iterator[None]:
-    """Hold the list of entries, as another program might: for so long, or until the block ends."""
+def held(folder: Path, seconds: float, how: str = "EXCLUSIVE") -> Iterator[None]:
+    """Hold the list of entries, as another program might: for so long, or until the block ends.
+
+    ``IMMEDIATE`` lets others read it.
+    """
     begun, over = threading.Event(), threading.Event()
 
     def hold() -> None:
         with closing(sqlite3.connect(folder / "global.db", isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
+            other.execute(f"BEGIN {how}")
             begun.set()
             over.wait(seconds)
             other.execute("ROLLBACK")
@@ -119,15 +128,62 @@ def test_a_list_that_is_held_when_a_page_is_kept_is_waited_for_and_then_named(bo
         filled(book, "four")
 
 
-@pytest.mark.parametrize("content", [b"no database", b"", None])
-def test_a_damaged_list_is_set_aside_with_all_that_it_listed(book, content):
+USES = {
+    "find": ("EXCLUSIVE", lambda kept: kept.find("a-key")),
+    "keys": ("EXCLUSIVE", lambda kept: kept.keys()),
+    "fingerprints": ("EXCLUSIVE", lambda kept: list(kept.fingerprints())),
+    "forget": ("IMMEDIATE", lambda kept: kept.forget([])),
+    "drop damaged": ("IMMEDIATE", lambda kept: kept.drop_damaged()),
+}
+
+
+@pytest.mark.parametrize(("how", "use"), USES.values(), ids=USES)
+def test_a_list_that_is_held_is_named_whatever_it_is_needed_for(book, monkeypatch, how, use):
+    """jupyter-cache says then that the cache may need to be cleared, which would cost hours."""
+    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    unsigned(entries(book)["one"])
+    kept = ExecutionCache(book.cache_folder)
+    with (
+        held(book.cache_folder, 60, how),
+        pytest.raises(BookError, match=r"locked.*end the program"),
+    ):
+        use(kept)
+    assert entries(book).keys() == {"one", "two"}
+
+
+def cut_list(book: Book, size: int = 5000) -> None:
     database = book.cache_folder / "global.db"
-    database.write_bytes(database.read_bytes()[:5000] if content is None else content)
+    database.write_bytes(database.read_bytes()[:size])
+
+
+DAMAGED_LISTS = {
+    "no list": lambda book: (book.cache_folder / "global.db").write_bytes(b"no database"),
+    "empty": lambda book: cut_list(book, 0),
+    "cut off": cut_list,
+    "a source of no letters": lambda book: relist(book, "one", "uri = CAST(X'ff' AS TEXT)"),
+    "a date that is none": lambda book: relist(book, "one", "accessed = '2026-13-01 00:00:00.000000'"),
+    "data that end too early": lambda book: relist(book, "one", "data = '{'"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LISTS.values(), ids=DAMAGED_LISTS)
+def test_a_damaged_list_is_set_aside_with_all_that_it_listed(book, damage):
+    damage(book)
     kept = ExecutionCache(book.cache_folder)
     assert kept.drop_damaged() == ["*"]
     (place,) = aside(book)
     assert len(list(place.glob("executed/*/base.ipynb"))) == 2
     assert kept.keys() == set()
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LISTS.values(), ids=DAMAGED_LISTS)
+def test_from_a_damaged_list_nothing_is_taken_and_it_is_named(book, damage, tmp_path):
+    theirs = book_in(tmp_path / "theirs")
+    filled(theirs, "one", "three")
+    damage(theirs)
+    with pytest.raises(exchange.CacheError, match=r"theirs.* is no execution cache"):
+        exchange.merge(theirs.cache_folder, book)
+    assert entries(book).keys() == {"one", "two"}
 
 
 def without_notebook(entry: Path) -> None:

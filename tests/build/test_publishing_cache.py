@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import nbformat
 import pytest
 from bookbuild.__main__ import main
 from bookbuild.book import Book
@@ -60,6 +61,26 @@ def test_published_is_what_some_machine_could_ask_for_now(executed, tmp_path):
     assert kept(target(tmp_path / "other")) == liveness.live(executed, ExecutionCache(executed.cache_folder))
     assert len(kept(executed)) == 8  # an undone change finds its outputs here
     assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "cache.tar.gz", "other"]
+
+
+@pytest.mark.parametrize(
+    "fingerprint", [{}, {"fingerprint": []}, {"fingerprint": {"data": [], "pages": {}, "device": "cpu"}}]
+)
+def test_an_entry_without_a_fingerprint_or_with_an_odd_one_is_in_nobody_s_way(
+    executed, tmp_path, monkeypatch, fingerprint
+):
+    """It may have come from another machine, and nobody has asked whether it has one."""
+    live = liveness.live(executed, ExecutionCache(executed.cache_folder))
+    kernel = {"name": "python3", "display_name": "Python 3", **fingerprint}
+    notebook = nbformat.v4.new_notebook(cells=[], metadata={"kernelspec": kernel})
+    artifacts = next(executed.cache_folder.glob("executed/*/artifacts"))
+    ExecutionCache(executed.cache_folder).store(executed.pages["one"].path, notebook, artifacts, 1.0)
+    assert len(kept(executed)) == 9
+    export(executed, tmp_path / "cache.tar.gz")
+    assert merge_from(str(tmp_path / "cache.tar.gz"), target(tmp_path / "other"))["added"] == 4
+    assert kept(target(tmp_path / "other")) == live
+    monkeypatch.setattr(liveness, "KEPT", timedelta(seconds=-5))
+    assert liveness.prune(executed) == 5
 
 
 def test_what_a_runner_of_one_page_hands_on_is_that_page_alone(executed, tmp_path, monkeypatch):

@@ -212,10 +212,14 @@ class ExecutionCache:
         return {record.hashkey for record in self._listed()}
 
     def fingerprints(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield key, source file and fingerprint of each entry."""
+        """Yield key, source file and fingerprint of each entry; an empty one where it has none."""
         for record in self._listed():
             stored = json.loads((self._entry(record.hashkey) / NOTEBOOK).read_text(encoding="utf-8"))
-            yield record.hashkey, record.uri, stored["metadata"]["kernelspec"]["fingerprint"]
+            try:
+                said = stored["metadata"]["kernelspec"]["fingerprint"]
+            except (LookupError, TypeError):
+                said = {}
+            yield record.hashkey, record.uri, said
 
     def _listed(self) -> list[NbCacheRecord]:
         with unheld(f"what {self.folder} lists cannot be read"):
