@@ -1,5 +1,6 @@
 """The built site, as files: nothing failed, nothing missing, nothing that only a live notebook shows."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,12 @@ def record(html, chapter):
 @pytest.fixture
 def soup(html, chapter) -> BeautifulSoup:
     return parse(html / f"{chapter.docname}.html")
+
+
+def test_no_formula_is_left_as_it_was_written(soup):
+    """As where a line of the source begins with the minus of a formula, and so with a list."""
+    dollars = soup.article.find_all(string=re.compile(r"\$"))
+    assert not [str(text) for text in dollars if not text.find_parent(["pre", "code", "math"])]
 
 
 def test_it_says_where_its_outputs_were_computed(record, soup):

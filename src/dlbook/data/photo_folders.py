@@ -58,7 +58,10 @@ class PhotoFolders(KeptArchives):
     def read(self) -> "Content":
         """Return what the cache holds; whose photographs it was made from, they say, and not the cache."""
         content = super().read()
-        return replace(content, origin=self._origin(content.source_sha256) if self._has_folders() else "copy")
+        if not self._has_folders():
+            return replace(content, origin="copy")
+        self._require_same(content)
+        return replace(content, origin=self._origin(content.source_sha256))
 
     def verify(self) -> None:
         """Check the cache, where there is one, and that it holds what the photographs beside it decode to."""
@@ -69,10 +72,22 @@ class PhotoFolders(KeptArchives):
         if self.listing() is None:
             return
         if self.read().completed().sha256 != self._decoded().completed().sha256:
-            raise DataError(
-                f"{self.files[0]} and {self.files[1].name} hold other images than the photographs beside "
-                "them decode to here. Delete the two, and the next run makes them anew."
-            )
+            raise self._other_images()
+
+    def _require_same(self, content: "Content") -> None:
+        """Raise a `DataError` where a look at some photographs shows that the cache holds others."""
+        from dlbook.data import photos
+
+        found = photos.find(self.location, self.classes)
+        for is_test, split in ((False, content.train), (True, content.test)):
+            if photos.are_others([photo for photo in found if photo.is_test == is_test], split):
+                raise self._other_images()
+
+    def _other_images(self) -> DataError:
+        return DataError(
+            f"{self.files[0]} and {self.files[1].name} hold other images than the photographs beside "
+            "them decode to here. Delete the two, and the next run makes them anew."
+        )
 
     def bring(self) -> str:
         """Fetch the photographs; where they are here, the archive too, which alone tells whose they are."""
