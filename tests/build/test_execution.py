@@ -10,6 +10,13 @@ import pytest
 from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
+# A library that starts a process of its own, as PyTorch's loaders of data do.
+WORKING = """\
+from concurrent.futures import ProcessPoolExecutor
+from time import sleep
+pool = ProcessPoolExecutor(1)
+pool.submit(sleep, 3600)
+"""
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_whatever_ends_a_build_ends_its_kernels(book, name):
     """And what these have started, where the build itself can still do something about it."""
-    start = "import subprocess\nsubprocess.Popen(['sleep', '3600'])\n" if name == "SIGTERM" else ""
+    start = WORKING if name == "SIGTERM" else ""
     for page in ("data", "plain"):
         book.write(page, start + ENDLESS)
     processes = book.end(2, signal.Signals[name], DLBOOK_WORKERS="2")
