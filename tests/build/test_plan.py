@@ -1,14 +1,25 @@
 """Which chapters a build executes, and how many at a time."""
 
 import re
+import shutil
 
 import psutil
 import pytest
 from bookbuild.book import BookError
 from bookbuild.run import workers
+from bs4 import BeautifulSoup
 from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
+FIGURE = """See {numref}`fig-mark`.
+
+```{image} ../_static/mark.svg
+```
+
+:::{caption} fig-mark
+A mark.
+:::
+"""
 # Goes on only when the other chapter has begun too, which one after the other they never would.
 MEET = """import pathlib, time
 mine, other = map(pathlib.Path, {paths!r})
@@ -20,6 +31,11 @@ assert other.exists()
 import os
 print("threads", os.environ.get("OMP_NUM_THREADS"))
 """
+
+
+def text_of(page: str) -> str:
+    """Return what a page says, with single spaces."""
+    return " ".join(BeautifulSoup(page, "html.parser").select_one("article").get_text(" ").split())
 
 
 @pytest.fixture
@@ -83,10 +99,33 @@ def test_side_by_side_an_interrupt_leaves_no_process(book):
 def test_a_page_below_one_that_was_not_asked_for(book):
     contents = book.folder / "_toc.yml"
     contents.write_text(
-        "format: jb-book\nroot: index\nchapters:\n- file: cnn/data\n  sections:\n  - file: cnn/plain\n"
+        "format: jb-book\nroot: index\nparts:\n- numbered: true\n  chapters:\n"
+        "  - file: cnn/data\n    sections:\n    - file: cnn/plain\n"
     )
+    book.write("plain", f"{IMPORTS}print('plain')", prose=FIGURE)
+    book.write("data", "print('data')", prose="(a-place)=\n\n## A part\n\nSome prose.")
+    (book.folder / "book" / "index.md").write_text("# Index\n\nSee {ref}`a-place` and [](cnn/data.md).\n")
     assert book.build(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
-    assert "Chapter plain" in book.page("plain")
+    assert "Figure 1.1" in text_of(book.page("plain"))
+    waiting = text_of(book.page("data"))
+    assert "Chapter data" in waiting
+    assert "no build has executed it yet" in waiting
+    assert "to read" not in waiting
+    assert 'href="cnn/data.html"' in (book.folder / "_build" / "html" / "index.html").read_text()
+    assert book.build() == ["data"]
+    assert "A part" in text_of(book.page("data"))
+    assert "no build has executed it yet" not in book.page("data")
+
+
+def test_a_page_that_was_only_named_is_shown_when_its_outputs_are_taken_from_another_machine(book, tmp_path):
+    other = Book(tmp_path / "other")
+    other.execute()
+    book.build(DLBOOK_CHAPTERS="cnn/plain")
+    shutil.copytree(other.folder / "_build" / ".jupyter_cache", book.folder / "_build" / "got")
+    shutil.rmtree(book.folder / "_build" / ".jupyter_cache")
+    (book.folder / "_build" / "got").rename(book.folder / "_build" / ".jupyter_cache")
+    assert book.build() == []
+    assert "no build has executed it yet" not in book.page("data")
 
 
 def test_how_many_at_a_time(monkeypatch):

@@ -81,6 +81,17 @@ def test_a_state_that_was_damaged_since_is_made_anew(folder, part, share):
     assert (folder / "html" / "page.html").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>", None])
+@pytest.mark.parametrize("part", ["page.html", "genindex.html", "searchindex.js"])
+def test_what_was_damaged_after_it_was_written_is_written_again(folder, part, content):
+    assert build(folder) == 0
+    file = folder / "html" / part
+    whole = file.read_bytes()
+    file.unlink() if content is None else file.write_bytes(content)
+    assert build(folder) == 0
+    assert file.read_bytes() == whole
+
+
 def test_what_another_format_has_read_is_read_again(folder):
     assert build(folder) == 0
     write(folder, "Other words.")

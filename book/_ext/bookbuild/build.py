@@ -22,7 +22,18 @@ from bookbuild.run.keys import changes, with_fingerprint
 
 LOGGER = logging.getLogger(__name__)
 # What follows from pages that are not there yet, in a build of chosen pages only.
-CONSEQUENCES = ("bookbuild.missing", "etoc.ref", "ref.doc", "myst.xref_missing")
+CONSEQUENCES = ("bookbuild.missing", "ref.eq", "ref.numref", "ref.ref", "myst.xref_missing")
+# What is read in the place of a page that no build has executed. To Sphinx it is a page like any other: links
+# lead to it, and the pages below it have their place and their numbers.
+UNEXECUTED = """\
+---
+unexecuted: true
+---
+
+# {title}
+
+This page was not among those that were asked for, and no build has executed it yet. `make book` does.
+"""
 
 
 class Build:
@@ -62,6 +73,8 @@ class Build:
         stale = []
         for docname, page in self.book.notebooks.items():
             kernel = env.metadata.get(docname, {}).get("kernelspec")
+            if page.outputs and is_unexecuted(env, docname):
+                stale.append(docname)
             if page.outputs is None or not isinstance(kernel, dict):
                 continue
             reasons = changes(kernel["fingerprint"], page.fingerprint)
@@ -72,25 +85,25 @@ class Build:
         return stale
 
     def leave_unexecuted(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-        """Keep the pages of an earlier build, or none, whose execution was not asked for.
+        """Keep the pages of an earlier build whose execution was not asked for.
 
         A later build finds them changed still.
         """
         for docname in docnames.copy():
             page = self.book.notebooks.get(docname)
-            if page and page.outputs is None:
+            if page and page.outputs is None and docname in env.all_docs:
                 docnames.remove(docname)
-                if docname not in env.all_docs:
-                    env.found_docs.discard(docname)
-                    # Sphinx would call the pages below it lost: the table of contents knows their place.
-                    for child in app.config.external_site_map[docname].child_files():
-                        env.files_to_rebuild.setdefault(child, set()).add(docname)
 
     def mark(self, app: Sphinx, docname: str, source: list[str]) -> None:
-        """Write the fingerprint into the source that myst-nb reads: it finds the outputs by it."""
+        """Write the fingerprint into the source that myst-nb reads: it finds the outputs by it.
+
+        Without outputs, and without a page of an earlier build, there is only the title to show.
+        """
         page = self.book.notebooks.get(docname)
-        if page:
+        if page and page.outputs:
             source[0] = with_fingerprint(page, page.fingerprint)
+        elif page:
+            source[0] = UNEXECUTED.format(title=page.title)
 
     def refresh(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
         """Write the pages again that show others."""
@@ -101,7 +114,7 @@ class Build:
         rendering = placeholders.Rendering(app, self.book, docname)
         placeholders.fill_all(rendering, doctree)
         results.add_provenance(rendering, doctree)
-        if docname in self.book.notebooks:
+        if docname in self.book.notebooks and not is_unexecuted(app.env, docname):
             furniture.add_reading_time(doctree)
 
     def add_buttons(
@@ -128,3 +141,8 @@ class Build:
         """Let the next build begin."""
         if self.guard:
             self.guard.release()
+
+
+def is_unexecuted(env: BuildEnvironment, docname: str) -> bool:
+    """Tell whether `UNEXECUTED` was read in the place of a page."""
+    return "unexecuted" in env.metadata.get(docname, {})

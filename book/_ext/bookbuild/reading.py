@@ -2,7 +2,7 @@
 
 Sphinx writes its reading state before it writes a page, and judges by it later which pages are old. A build
 that ended in between, or wrote another format, would leave old pages and half-written files for good. A part
-of the state that was damaged since would fail every build.
+of the state that was damaged since would fail every build, and a page that was, would never be written again.
 """
 
 import hashlib
@@ -53,9 +53,10 @@ def _facts(app: Sphinx) -> Path:
 
 
 def _state(app: Sphinx) -> str:
-    """Return a checksum of what Sphinx keeps of all that it has read, and of where the pages lie."""
+    """Return a checksum of all that Sphinx keeps of what it has read, of the pages, and of where they lie."""
     digest = hashlib.sha256(str(app.outdir).encode(errors="surrogateescape"))
-    for path in (_facts(app), *sorted(Path(app.doctreedir).rglob("*"))):
+    written = [*Path(app.outdir).rglob("*.html"), *Path(app.outdir).glob("searchindex.js")]
+    for path in (_facts(app), *sorted(written), *sorted(Path(app.doctreedir).rglob("*"))):
         if path.is_file() and path != _mark(app):
             digest.update(f"{path.name} {path.stat().st_size}\n".encode(errors="surrogateescape"))
             digest.update(path.read_bytes())
