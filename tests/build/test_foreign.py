@@ -111,6 +111,34 @@ def test_a_page_with_an_output_that_can_only_act_is_left_out(tmp_path, kind):
     assert merge(theirs.book.cache_folder, ours.book) == {"added": 0, "there already": 0, "damaged": 1}
 
 
+NOT_PLAIN = [
+    "~~words~~",
+    "```no-language\nx\n```",
+    "    x = 1",
+    "www.example.org",
+    "# A heading",
+    "words\n\n---",
+    "- [ ] to do",
+]
+
+
+@pytest.mark.parametrize("text", NOT_PLAIN)
+def test_markdown_that_sphinx_would_warn_of_or_that_leads_away_is_shown_as_text(tmp_path, text):
+    theirs, ours = books(tmp_path, {"text/markdown": text, "text/plain": "said plainly"})
+    assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+    assert ours.build() == ""
+    assert "said plainly" in ours.page("one")
+
+
+def test_tables_lists_and_words_are_shown_as_they_were(tmp_path):
+    text = f"{TABLE}\nSome *words*, and `code`:\n\n1. one\n2. **two**\n"
+    theirs, ours = books(tmp_path, {"text/markdown": text, "text/plain": "said plainly"})
+    assert merge(theirs.book.cache_folder, ours.book)["added"] == 1
+    assert ours.build() == ""
+    shown = BeautifulSoup(ours.page("one"), "html.parser").select_one(".cell_output")
+    assert [shown.select_one(kind) is None for kind in ("td", "em", "ol", "strong")] == [False] * 4
+
+
 CAPTION = "\n:::{caption} fig-one\nA pixel.\n:::\n"
 
 

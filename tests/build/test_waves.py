@@ -7,10 +7,13 @@ import pytest
 from bookbuild.__main__ import main
 from bookbuild.book import Book, BookError
 from bookbuild.run.cache import ExecutionCache
+from bookbuild.run.exchange import merge
 from bookbuild.run.keys import Keys
 from bookbuild.run.plan import waves
 from conftest import ROOT
 from rendered_book import RenderedBook
+
+from dlbook.record import Result
 
 pytestmark = pytest.mark.quick
 
@@ -50,6 +53,19 @@ def test_a_page_waits_for_those_whose_files_it_loads_and_has_its_own_data_alone(
         "first": {"one": "mnist", "three": ""},
         "second": {"two": "cifar10+mnist"},
     }
+
+
+def test_another_machines_outputs_that_break_a_promise_are_executed_here(tmp_path, caplog):
+    theirs, ours = (RenderedBook(tmp_path / name) for name in ("theirs", "ours"))
+    for book in (theirs, ours):
+        book.write_chapter("one", "Prose.", "  accuracy: {at_least: 0.9}\n")
+        book.write_chapter("two", "Prose.", "  accuracy: {at_least: 0.4}\n")
+    for name in ("one", "two"):
+        theirs.compute(name, {"accuracy": Result((0.5,))})
+    assert planned(theirs.book)["first"] == {}  # one's own numbers are no reason to try again
+    merge(theirs.book.cache_folder, ours.book)
+    assert planned(ours.book)["first"] == {"one": ""}
+    assert "another machine's outputs are not taken: accuracy is 0.5" in caplog.text
 
 
 def test_what_the_cache_has_is_not_executed_and_not_waited_for(written, compute):

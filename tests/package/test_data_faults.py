@@ -98,6 +98,17 @@ def test_another_source_serves_when_one_is_bad(misbehave, pauses, truth, tally, 
     tally("a bad source beside a good one")
 
 
+def test_a_length_that_is_said_twice_is_that_length(web, truth):
+    """So servers behind others say it; where it is refused, the next source is asked."""
+
+    def say_twice(handler, content):
+        handler.answer(200, {"Content-Length": f"{len(content)}, {len(content)}"}, content)
+
+    web.faults[f"/one/mnist/{first_archive('mnist')}"] = [say_twice]
+    assert same(data.load("mnist"), truth["mnist"])
+    assert not [path for path, _ in web.log if path.startswith("/two/")]
+
+
 @pytest.mark.parametrize("fault", [trickle_headers, continue_forever])
 def test_headers_without_an_end_are_left_for_another_source(web, pauses, truth, tally, monkeypatch, fault):
     monkeypatch.setattr(fetching, "LIMITS", replace(Limits(), answer=1))

@@ -254,10 +254,12 @@ class _Download:
         length = answer.headers.get("Content-Length")
         if not length or "Content-Encoding" in answer.headers:
             return
-        if not (length.isascii() and length.isdecimal()):
+        said = {part.strip() for part in length.split(",")}  # once for each time that the header was sent
+        size = said.pop()
+        if said or not (size.isascii() and size.isdecimal()):
             raise WrongBytes(f"says that {self.archive.name} has {length!r} bytes")
-        if have + int(length) != self.archive.size:
-            raise WrongBytes(f"sent {have + int(length):,} bytes, not the {self.archive.size:,} of the file")
+        if have + int(size) != self.archive.size:
+            raise WrongBytes(f"sent {have + int(size):,} bytes, not the {self.archive.size:,} of the file")
 
     def _bar(self, have: int) -> "progress.tqdm[int]":
         options = {"total": self.archive.size, "initial": have, "unit": "B", "unit_scale": True}

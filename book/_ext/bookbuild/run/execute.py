@@ -24,7 +24,7 @@ from bookbuild.run import agreement, data_sets
 from bookbuild.run.cache import RECORD, ExecutionCache
 from bookbuild.run.kernel import Failure, PageRun
 from bookbuild.run.keys import MISSING, Keys, device_kind
-from bookbuild.run.plan import choose_cached
+from bookbuild.run.plan import choose_cached, kept
 from bookbuild.run.workers import threads, worker_count
 
 LOGGER = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Executor:
         """Look a page up in the cache."""
         page = self.book.pages[docname]
         page.fingerprint = self.keys.fingerprint(docname)
-        page.outputs = self.cache.find(self.keys.key(docname))
+        page.outputs = kept(self.keys, self.cache, docname)
         return page.outputs is not None
 
     def _fetch_missing(self, docnames: Iterable[str]) -> None:

@@ -14,12 +14,20 @@ from pathlib import Path
 
 import nbformat
 from bs4 import BeautifulSoup, NavigableString, Tag
+from markdown_it.renderer import RendererHTML
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
 from PIL import Image
 
 from dlbook.record import Record
 
 # Without these, Markdown has no HTML, pictures, links, roles, directives or substitutions, in any dialect.
 ACTIVE = re.compile(r"[{<\[]")
+# What else it may consist of, as its parser calls it: no links, and nothing that could be written wrongly.
+ENCLOSING = {"em", "list_item", "ordered_list", "paragraph", "bullet_list", "strong"} | {
+    "table", "tbody", "td", "th", "thead", "tr",
+}  # fmt: skip
+PLAIN = {"code_inline", "hardbreak", "inline", "softbreak", "text"}
 # What `plain_html` lets through: no element of these does anything, and no attribute but a class is left.
 ELEMENTS = {"b", "br", "code", "div", "em", "i", "li", "ol", "p", "pre", "span", "strong", "ul"} | {
     "caption", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
@@ -96,13 +104,23 @@ def _harmless(kind: str, content: object) -> str | None:
     """Return one form of an output, or None where it could act."""
     if not isinstance(content, str):
         return None
-    if kind == "text/plain" or (kind == "text/markdown" and not ACTIVE.search(content)):
+    if kind == "text/plain" or (kind == "text/markdown" and is_plain_markdown(content)):
         return content
     if kind in PICTURES:
         return content if _is_picture(content, PICTURES[kind]) else None
     if kind == "image/svg+xml":
         return plain_drawing(content)
     return plain_html(content) if kind == "text/html" else None
+
+
+def is_plain_markdown(text: str) -> bool:
+    """Tell whether Markdown consists of paragraphs, lists and tables of words alone."""
+    parser = create_md_parser(MdParserConfig(gfm_only=True), RendererHTML)  # as `_config.yml` lets it be read
+    blocks = parser.parse(text)
+    kinds = {token.type for block in blocks for token in (block, *(block.children or ()))}
+    return not ACTIVE.search(text) and all(
+        kind in PLAIN or kind.removesuffix("_open").removesuffix("_close") in ENCLOSING for kind in kinds
+    )
 
 
 def plain_drawing(text: str) -> str | None:

@@ -8,10 +8,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from bookbuild.book import Book, BookError
+from sphinx.util import logging
+
+from bookbuild.book import Book, BookError, Outputs
+from bookbuild.promises import broken
 from bookbuild.run.cache import ExecutionCache, locked
 from bookbuild.run.keys import Fingerprint, Keys
 
+LOGGER = logging.getLogger(__name__)
 # Of each wave: its pages, and the names of the data that a page loads.
 Waves = dict[str, list[dict[str, str]]]
 
@@ -28,10 +32,24 @@ def choose_cached(keys: Keys, cache: ExecutionCache, order: Iterable[str]) -> No
             continue  # what it needs is executed first, and gives it another key
         for candidate in keys.candidates(docname, any_device):
             keys.chosen[docname] = candidate
-            if cache.find(keys.key(docname)):
+            if kept(keys, cache, docname):
                 found[docname] = candidate
                 break
     keys.chosen = found
+
+
+def kept(keys: Keys, cache: ExecutionCache, docname: str) -> Outputs | None:
+    """Return the outputs of a page that the cache has under its key.
+
+    Another machine's that break a promise of the page are as good as none: this machine computes its own.
+    """
+    outputs = cache.find(keys.key(docname))
+    if outputs and outputs.is_from_elsewhere:
+        promises = keys.book.pages[docname].promises
+        for sentence in broken(promises, outputs.record):
+            LOGGER.info("%s: another machine's outputs are not taken: %s", docname, sentence)
+            return None
+    return outputs
 
 
 def waves(book: Book, cache: ExecutionCache) -> Waves:
