@@ -27,7 +27,7 @@ def test_a_book_is_built_in_any_folder_with_an_environment_that_another_checkout
     own = tmp_path / "own" / "dlbook"
     own.mkdir(parents=True)
     (own / "__init__.py").write_text("raise ImportError('of the user')")
-    assert made(book, "book", PYTHONPATH=str(own.parent)) == ["data", "plain"]
+    assert made(book, "book", PYTHONPATH=str(own.parent), PYTHONSAFEPATH="1") == ["data", "plain"]
     assert "Chapter plain" in book.page("plain")
     assert made(book, "execute", PYTHONPATH=str(own.parent)) == []
 

@@ -182,14 +182,15 @@ def test_whoever_looks_at_the_site_is_marked(request):
 
 
 def test_the_tests_leave_a_contributor_s_own_repository_alone(tmp_path):
-    """As where git runs them, in a hook; the tests that are run here call `git init` and `git remote add`."""
+    """As where git runs them, in a hook; those that are run here make repositories, remotes and commits."""
     own, settings = tmp_path / "own", tmp_path / "settings"
     settings.write_text("[core]\n\thooksPath = /nowhere\n[commit]\n\tgpgSign = true\n")
     subprocess.run(["git", "init", "-q", own], check=True)
     before = (own / ".git" / "config").read_text()
     hook = {"GIT_DIR": str(own / ".git"), "GIT_WORK_TREE": str(own), "GIT_CONFIG_GLOBAL": str(settings)}
-    run = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-k", "repository_is_found"]
-    told = subprocess.run([*run, "tests/build/test_exchange.py"], cwd=ROOT, env=os.environ | hook)
+    files = ("tests/build/test_exchange.py", "tests/build/test_workflows.py")
+    these = ["-n0", "-p", "no:cacheprovider", "-k", "repository_is_found or branch_is_replaced", *files]
+    told = subprocess.run([sys.executable, "-m", "pytest", *these], cwd=ROOT, env=os.environ | hook)
     assert told.returncode == 0
     assert (own / ".git" / "config").read_text() == before
 

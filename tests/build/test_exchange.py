@@ -190,6 +190,15 @@ def test_any_remote_may_lead_to_github_and_origin_goes_first(tmp_path, monkeypat
         assert repository(tmp_path) == (owner, "book")
 
 
+def test_a_remote_without_an_address_hides_no_other(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "config", "remote.origin.prune", "true"], check=True)
+    add = ["git", "-C", tmp_path, "remote", "add", "them", "https://github.com/someone/book"]
+    subprocess.run(add, check=True)
+    assert repository(tmp_path) == ("someone", "book")
+
+
 def test_a_copy_inside_another_repository_is_not_that_one(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)

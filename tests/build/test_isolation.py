@@ -7,7 +7,9 @@ import sys
 
 import pytest
 from bookbuild.run import isolation
+from bookbuild.run.keys import Keys
 from conftest import ROOT
+from rendered_book import RenderedBook
 from small_book import Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
@@ -100,6 +102,16 @@ def test_a_stand_in_that_the_build_did_not_see_is_not_kept(book):
     assert "The build saw: " in book.errors
     book.write("data", "print('mended')")
     assert book.build() == ["data"]
+
+
+@pytest.mark.quick
+def test_how_a_kernel_is_started_is_a_part_of_every_key(tmp_path, monkeypatch):
+    book = RenderedBook(tmp_path / "book")
+    book.write_code("one", "1 + 1")
+    key = Keys(book.book).key("one")
+    assert Keys(book.book).key("one") == key
+    monkeypatch.setattr("bookbuild.run.keys.ARGUMENTS", [*isolation.ARGUMENTS, "--a=b"])
+    assert Keys(book.book).key("one") != key
 
 
 @pytest.mark.quick

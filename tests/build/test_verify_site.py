@@ -167,6 +167,10 @@ FAULTS = {
         "_static/x.css asks another host for //x.org/f",
     ),
     "another commit": (another_commit, "cnn/plain.html was built from"),
+    "no repository": (
+        lambda site: shutil.rmtree(site / ".git"),
+        "nobody can tell which commit the pages were built from: fatal: not a git repository",
+    ),
     "no notebook": (
         lambda site: (site / "_build" / "notebooks" / "cnn" / "plain.ipynb").unlink(),
         "cnn/plain has no notebook",

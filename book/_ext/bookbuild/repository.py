@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,10 +78,12 @@ def repositories(root: Path) -> Iterator[tuple[str, str]]:
         yield owner, name
     try:
         remotes = sorted(git(root, "remote").split(), key=lambda remote: (remote != "origin", remote))
-        addresses = [git(root, "remote", "get-url", remote) for remote in remotes]
     except GitError:
         return
-    yield from filter(None, map(_on_github, addresses))
+    for remote in remotes:
+        with suppress(GitError):  # it has no address
+            if found := _on_github(git(root, "remote", "get-url", remote)):
+                yield found
 
 
 def reason(root: Path) -> str:

@@ -34,13 +34,14 @@ from bookbuild.run.dependencies import (
     require_readable,
     syntax_trees,
 )
-from bookbuild.run.isolation import FIGURES, processor_limits, shared_settings
+from bookbuild.run.isolation import ARGUMENTS, FIGURES, processor_limits, shared_settings
 from dlbook.data.registry import REGISTRY
 
 PACKAGE = "dlbook"
 
 # The packages whose version can change a number or a figure, by the name that code imports them under.
 COMPUTING_PACKAGES = {
+    "PIL": "pillow",
     "cv2": opencv.PACKAGE,
     "matplotlib": "matplotlib",
     "numpy": "numpy",
@@ -126,7 +127,7 @@ class Keys:
             "modules": {name: code_checksum(modules[name]) for name in sorted(modules)}
             | {file.name: file_checksum(file) for file in (*files_beside(modules.values()), FIGURES)},
             "pages": {name: self.key(name) for name in sorted(self.needs(docname))},
-            "settings": {str(file): file_checksum(file) for file in shared_settings()} | processor_limits(),
+            "settings": settings(),
         }
 
     def candidates(self, docname: str, any_device: bool) -> Iterator[Fingerprint]:
@@ -227,6 +228,13 @@ def _hoped(state: str, stays: bool) -> str:
 
 def _distributions(packages: Iterable[str]) -> set[str]:
     return {COMPUTING_PACKAGES[name] for name in packages if name in COMPUTING_PACKAGES}
+
+
+def settings() -> dict[str, str]:
+    """Return what else a kernel is told: how it starts, and what this machine tells all kernels."""
+    started = hashlib.sha256("\n".join(ARGUMENTS).encode()).hexdigest()
+    shared = {str(file): file_checksum(file) for file in shared_settings()}
+    return shared | processor_limits() | {"the kernel's arguments": started}
 
 
 def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:
