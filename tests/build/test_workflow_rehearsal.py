@@ -209,7 +209,8 @@ def test_a_pull_request_is_checked_and_changes_nothing(maintainer):
     summary = (maintainer.github.folder / "summary.md").read_text()
     assert "changes\n\n- book/cnn/two.md\n\n" in summary
     assert "anew\n\n- cnn/one\n- cnn/two\n" in summary
-    assert "gh run download 1 --name site --dir site && python3 -m http.server" in summary
+    assert "gh run download 1 --repo someone/book --name site --dir site-1 &&" in summary
+    assert "python3 -m http.server --bind 127.0.0.1 --directory site-1" in summary
     assert "first" in (maintainer.github.artifacts["site"] / "cnn" / "one.html").read_text()
     assert "github-pages" not in maintainer.github.artifacts
     assert maintainer.branches() == before
@@ -255,3 +256,11 @@ def test_the_weekly_build_proposes_the_versions_that_it_passed_with(maintainer):
     said = (maintainer.github.folder / "gh.log").read_text()
     assert "gh pr create --head newest-versions --title Take the newest versions" in said
     assert "https://github.com/someone/book/actions/runs/1" in said
+
+    # As where the repository's settings do not let a workflow open pull requests.
+    stub = maintainer.github.folder / "stubs" / "gh"
+    stub.write_text(stub.read_text() + 'case "$*" in "pr create"*) exit 1;; esac\n')
+    run, _ = maintainer.run("weekly")
+    assert (run.outcomes["propose"], run.outcomes["report"]) == ("failure", "success"), run.said
+    said = (maintainer.github.folder / "gh.log").read_text()
+    assert "The book passed, and only the pull request with the new versions could not be opened" in said

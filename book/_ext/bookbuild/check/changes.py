@@ -12,9 +12,9 @@ from bookbuild.book import Book
 from bookbuild.repository import GitError, git
 
 # What shows a reviewer the site that a run has built, at http://localhost:8000.
-VIEW = (
-    "gh run download {run} --name site --dir site && python3 -m http.server --bind 127.0.0.1 --directory site"
-)
+VIEW = """\
+gh run download {run} --repo {repository} --name site --dir site-{run} &&
+    python3 -m http.server --bind 127.0.0.1 --directory site-{run}"""
 
 
 def changed_pages(root: Path) -> list[str]:
@@ -40,7 +40,8 @@ def in_markdown(book: Book) -> str:
         for title, items in parts.items()
     ]
     if run := os.environ.get("GITHUB_RUN_ID"):
-        blocks.append(f"### To look at the site\n\n```\n{VIEW.format(run=run)}\n```")
+        command = VIEW.format(run=run, repository=os.environ["GITHUB_REPOSITORY"])
+        blocks.append(f"### To look at the site\n\n```\n{command}\n```")
     return "\n\n".join(blocks) + "\n"
 
 
