@@ -107,8 +107,8 @@ check-device: $(READY) ## say what the chapters will be computed on; fail if DLB
 list-changes: $(READY) ## say which pages the last commit changed, and which chapters the build executed anew
 	$(BOOKBUILD) changes
 
-rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it)
-	$(BOOKBUILD) rehearse $(if $(UNTIDY),--untidy) $(NOTEBOOKS)
+rehearse-notebooks: $(READY) ## run the built notebooks where the book is not installed (NOTEBOOKS=cnn/mnist-mlp: only it; UNTIDY=1: where packages have broken metadata; OLDEST=1: with the oldest PyTorch)
+	$(BOOKBUILD) rehearse $(if $(UNTIDY),--untidy) $(if $(OLDEST),--oldest-torch) $(NOTEBOOKS)
 
 profile: $(READY) ## execute a page, and say which cells take time and memory (PAGE=cnn/mnist-mlp)
 	$(if $(PAGE),$(BOOKBUILD) profile $(PAGE),$(error say PAGE=<a page, such as cnn/mnist-mlp>))

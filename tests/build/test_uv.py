@@ -18,6 +18,10 @@ index-url = https://global.example/simple
 cert = /etc/company's own.pem
 trusted-host = one.example
     two.example
+extra-index-url = https://one.example/simple
+    https://two.example/simple
+find-links = /wheels /more wheels
+client-cert = /etc/own.pem
 user = true
 [install]
 index-url = https://install.example/simple
@@ -43,6 +47,9 @@ def test_pip_s_settings_reach_uv_in_pip_s_order(bare, tmp_path):
     assert found["UV_INDEX_URL"] == "https://install.example/simple"
     assert found["SSL_CERT_FILE"] == "/etc/company's own.pem"
     assert found["UV_INSECURE_HOST"] == "one.example two.example"
+    assert found["UV_EXTRA_INDEX_URL"] == "https://one.example/simple https://two.example/simple"
+    assert found["UV_FIND_LINKS"] == "/wheels,/more,wheels"
+    assert found["SSL_CLIENT_CERT"] == "/etc/own.pem"
     bare.setenv("PIP_INDEX_URL", "https://variable.example/simple")
     assert uv.variables()["UV_INDEX_URL"] == "https://variable.example/simple"
 
@@ -77,6 +84,13 @@ def test_a_company_s_mirror_that_only_pip_knows_is_where_uv_installs_from(bare, 
         assert install(tmp_path / "by pip's", PIP_INDEX_URL=address)
         assert not install(tmp_path / "by uv's", PIP_INDEX_URL=address, UV_DEFAULT_INDEX=NOWHERE)
         assert install(tmp_path / "by uv's", PIP_INDEX_URL=NOWHERE, UV_DEFAULT_INDEX=address)
+
+
+def test_what_only_a_second_index_or_a_folder_of_wheels_has_is_installed_too(bare, index, tmp_path):
+    with served(index) as address, served(tmp_path / "empty") as empty:
+        assert install(tmp_path / "second", PIP_INDEX_URL=empty, PIP_EXTRA_INDEX_URL=f"{empty} {address}")
+        folder = str(index / "small-thing")
+        assert install(tmp_path / "folder", PIP_INDEX_URL=empty, PIP_FIND_LINKS=f"{tmp_path} {folder}")
 
 
 def test_where_pip_has_put_uv_elsewhere_the_setting_is_named(tmp_path):

@@ -60,7 +60,8 @@ def _verify(book: Book, chosen: argparse.Namespace) -> int:
 
 
 def _rehearse(book: Book, chosen: argparse.Namespace) -> int:
-    return notebooks.rehearse_all(book, chosen.notebook, chosen.untidy)
+    kind = notebooks.Environment(chosen.untidy, chosen.oldest_torch)
+    return notebooks.rehearse_all(book, chosen.notebook, kind)
 
 
 def _profile(book: Book, chosen: argparse.Namespace) -> int:
@@ -95,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     rehearsing = command("rehearse", _rehearse, "run the built notebooks where the book is not installed")
     rehearsing.add_argument("notebook", nargs="*", help="such as cnn/mnist-mlp; else all of them")
     rehearsing.add_argument("--untidy", action="store_true", help="where packages have broken metadata")
+    rehearsing.add_argument("--oldest-torch", action="store_true", help="with the oldest that dlbook admits")
     profiling = command("profile", _profile, "execute a page, and say where its time and memory go")
     profiling.add_argument("page", help="such as cnn/mnist-mlp")
     command("changes", _changes, "say which pages the last commit changed, and which were executed anew")

@@ -13,10 +13,15 @@ from pathlib import Path
 # A setting of pip's → the variable by which uv takes it.
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "extra-index-url": "UV_EXTRA_INDEX_URL",
+    "find-links": "UV_FIND_LINKS",
     "index-url": "UV_INDEX_URL",
     "proxy": "ALL_PROXY",
     "trusted-host": "UV_INSECURE_HOST",
 }
+# What stands between several; for all others, a space.
+SEPARATORS = {"UV_FIND_LINKS": ","}
 # Where pip takes settings from when it installs, the weakest first; ``:env:`` is ``PIP_…``.
 SECTIONS = ("global", "install", ":env:")
 PROGRAM = Path(sys.executable).with_name("uv")
@@ -32,7 +37,9 @@ def variables() -> dict[str, str]:
     for section in SECTIONS:
         for name, variable in VARIABLES.items():
             if said := settings.get(f"{section}.{name}"):
-                found[variable] = " ".join(ast.literal_eval(said).split())
+                found[variable] = SEPARATORS.get(variable, " ").join(ast.literal_eval(said).split())
+    if "UV_EXTRA_INDEX_URL" in found:  # pip looks at all of them; the lock's hashes say what is meant
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return found | os.environ
 
 

@@ -1,7 +1,8 @@
 """Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
 
-Each notebook gets a new environment that holds what Colab's holds, in the locked versions. It is run as it
-is published, on the CPU; git alone is told to take the repository's GitHub address for this checkout.
+Each notebook gets a new environment that holds what Colab's holds, in the locked versions or others that
+`Surroundings` names. It is run as it is published, on the CPU; git alone is told to take the repository's
+GitHub address for this checkout.
 """
 
 import os
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,15 +34,40 @@ ON_COLAB = [
     "requests",
     "scikit-image",
     "scikit-learn",
-    "torch",
-    "torchvision",
     "tqdm",
 ]
+TORCH = ("torch", "torchvision")
 INSTALLED_FROM = re.compile(r"dlbook @ (?P<what>git\+(?P<repository>[^\s@]+)@(?P<commit>[0-9a-f]{40}))")
+
+
+# What pip says where the book's package finds another one of OpenCV's packages, which does as well.
+OTHER_OPENCV = re.compile(r"dlbook \S+ requires opencv-python, which is not installed\.")
 
 
 class RehearsalError(Exception):
     """A notebook does not do on another machine what it should; the message says what it did."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """How an environment differs from a new one with the locked versions.
+
+    Attributes:
+        is_untidy: whether it has been used for long, and has OpenCV without windows, as servers have.
+        has_oldest_torch: whether it has the oldest PyTorch that the package admits.
+    """
+
+    is_untidy: bool = False
+    has_oldest_torch: bool = False
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a notebook ran: seconds, the most bytes that it held at once, and what it installed."""
+
+    seconds: float
+    peak: int
+    installed: Sequence[str]
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -64,29 +92,49 @@ def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
     return printed, watch.peak
 
 
-def new_environment(folder: Path, root: Path) -> Path:
+def new_environment(folder: Path, root: Path, kind: Environment) -> Path:
     """Make an environment with what Colab has, and return its folder of programs."""
+    known = uv.variables()
+    install: list[str | Path] = [uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}"]
     builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
     locks = [f"--constraints={root / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
-    known = uv.variables()
+    torch = (
+        ["--resolution=lowest-direct", *admitted(TORCH, root)] if kind.has_oldest_torch else [*locks, *TORCH]
+    )
+    others = set(ON_COLAB)
+    if kind.is_untidy:
+        others = others - {"opencv-python"} | {"opencv-python-headless"}
     run(uv.PROGRAM, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder, **known)
-    run(uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}", *builds, *locks, *ON_COLAB, **known)
+    run(*install, *locks, *sorted(others), **known)
+    run(*install, *builds, *torch, **known)
+    if kind.is_untidy:
+        make_untidy(folder / "bin")
     return folder / "bin"
 
 
+def admitted(names: Iterable[str], root: Path) -> list[str]:
+    """Return these packages with the versions that the book's package admits, such as ``torch>=2.9``."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [
+        each for each in project["dependencies"] if (found := re.match(r"[\w-]+", each)) and found[0] in names
+    ]
+
+
 def make_untidy(programs: Path) -> None:
-    """Leave in an environment what is found on Colab: a package twice, and packages with broken metadata."""
+    """Leave in an environment what is found on Colab: packages twice, and packages with broken metadata."""
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     first = Path(run(programs / "python", "-c", ask).strip())
     second = first.parent / "dist-packages"
     (first / "second.pth").write_text(f"{second}\n")
     for folder, said in {
-        second / "numpy-1.0.dist-info": "Name: numpy\nVersion: 1.0\n",
-        first / "unversioned-1.16.0.dist-info": "Name: unversioned\nVersion: 1.16.0-unknown\n",
-        first / "nameless-1.0.dist-info": "",
+        second / "numpy-1.0.dist-info": b"Name: numpy\nVersion: 1.0\n",
+        first / "~umpy-1.0.dist-info": b"Name: numpy\nVersion: 1.0\n",  # pip leaves it where it was killed
+        first / "unversioned-1.16.0.dist-info": b"Name: unversioned\nVersion: 1.16.0-unknown\n",
+        first / "nameless-1.0.dist-info": b"",
     }.items():
         folder.mkdir(parents=True)
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{said}")
+        (folder / "METADATA").write_bytes(b"Metadata-Version: 2.1\n" + said)
+    (first / "empty-1.0.dist-info").mkdir()
 
 
 def packages(programs: Path) -> set[str]:
@@ -94,14 +142,22 @@ def packages(programs: Path) -> set[str]:
     return set(run(programs / "pip", "freeze", "--all").splitlines())
 
 
-def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
-    """Run one notebook in an environment of its own, and say how that went.
+def require_fit(programs: Path) -> None:
+    """Raise a `RehearsalError` where packages of an environment do not go together."""
+    told = subprocess.run([programs / "pip", "check"], capture_output=True, text=True)
+    said = [line for line in told.stdout.splitlines() if not OTHER_OPENCV.fullmatch(line)]
+    if told.returncode and said:
+        raise RehearsalError("the packages do not fit together: " + "; ".join(said))
+
+
+def rehearse(notebook: Path, scratch: Path, root: Path, kind: Environment) -> Rehearsal:
+    """Run one notebook in an environment of its own.
 
     Args:
         notebook: as the build wrote it.
         root: the checkout, with the lock files.
         scratch: an empty folder for the environment and the outputs.
-        untidy: whether the environment is one that has been used for long.
+        kind: of the environment.
 
     Raises:
         RehearsalError: the notebook installs nothing, fails, changes what was there, or holds more memory
@@ -113,9 +169,7 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
             f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book, "
             "in a checkout that git answers for"
         )
-    programs = new_environment(scratch / "environment", root)
-    if untidy:
-        make_untidy(programs)
+    programs = new_environment(scratch / "environment", root, kind)
     before = packages(programs)
     copy = scratch / notebook.name
     copy.write_bytes(notebook.read_bytes())
@@ -138,24 +192,22 @@ def rehearse(notebook: Path, scratch: Path, root: Path, untidy: bool) -> str:
         raise RehearsalError(f"{notebook} did not install {installs['what']}")
     if gone := before - after:
         raise RehearsalError(f"{notebook} replaced what was installed: {', '.join(sorted(gone))}")
-    run(programs / "pip", "check")
-    added = ", ".join(sorted(re.split(r"==| @ ", package)[0] for package in after - before))
-    held = f"held up to {memory.gigabytes(peak)} of memory"
+    require_fit(programs)
     if peak > memory.LIMIT:
         raise RehearsalError(
-            f"{notebook} {held}; Binder ends what takes more than about {memory.gigabytes(memory.LIMIT)}. "
-            "`make profile PAGE=…` shows which cells take it"
+            f"{notebook} held up to {memory.gigabytes(peak)} of memory; Binder ends what takes more than "
+            f"about {memory.gigabytes(memory.LIMIT)}. `make profile PAGE=…` shows which cells take it"
         )
-    return f"{notebook}: ran in {seconds:.0f} s; {held}; installed {added}; changed nothing that was there"
+    return Rehearsal(seconds, peak, sorted(re.split(r"==| @ ", package)[0] for package in after - before))
 
 
-def rehearse_all(book: Book, names: Sequence[str], untidy: bool = False) -> int:
-    """Rehearse notebooks, and say how each went; 1 if any is not as it should be.
+def rehearse_all(book: Book, names: Sequence[str], kind: Environment) -> int:
+    """Rehearse notebooks, say how each went and what memory it held; 1 if any is not as it should be.
 
     Args:
         book: built.
         names: such as ``cnn/mnist-mlp``; none means all that the build wrote.
-        untidy: whether in environments that have been used for long.
+        kind: of the environments.
     """
     folder = book.build / "notebooks"
     paths = [folder / f"{name}.ipynb" for name in names] or sorted(folder.rglob("*.ipynb"))
@@ -163,12 +215,18 @@ def rehearse_all(book: Book, names: Sequence[str], untidy: bool = False) -> int:
     if absent:
         print(f"error: {', '.join(absent)} not there: run `make book`", file=sys.stderr)
         return 1
-    failed = 0
+    went: dict[Path, Rehearsal] = {}
     for path in paths:
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                print(rehearse(path, Path(scratch), book.root, untidy), flush=True)
+                found = went[path] = rehearse(path, Path(scratch), book.root, kind)
             except RehearsalError as error:
                 print(f"error: {error}", file=sys.stderr)
-                failed += 1
-    return 1 if failed else 0
+            else:
+                installed = ", ".join(found.installed)
+                print(f"{path}: installed {installed}; changed nothing that was there", flush=True)
+    for path, found in sorted(went.items(), key=lambda each: -each[1].peak):
+        held, limit = memory.gigabytes(found.peak), memory.gigabytes(memory.LIMIT)
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        print(f"{name:<40} {found.seconds:>6.0f} s   held up to {held} of {limit}")
+    return 1 if len(went) < len(paths) else 0

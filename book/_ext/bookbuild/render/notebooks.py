@@ -23,12 +23,14 @@ import tempfile
 
 if importlib.util.find_spec("dlbook") is None:
     installed = {{}}
-    for package in importlib.metadata.distributions():  # the first of a name is what is imported
-        said = package.metadata or {{}}
-        name, version = said.get("Name") or "", said.get("Version") or ""
-        if name and re.fullmatch(r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?", version):
-            normalized = re.sub("[-_.]+", "-", name).lower()
-            installed.setdefault(normalized, f"{{name}}=={{version}}")
+    for package in importlib.metadata.distributions():
+        try:
+            name = package.metadata["Name"]
+            version = importlib.metadata.version(name)  # of the one that is imported
+        except Exception:  # there are as many errors as ways in which metadata can be broken
+            continue
+        if re.fullmatch(r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?", version or ""):
+            installed[re.sub("[-_.]+", "-", name).lower()] = f"{{name}}=={{version}}"
     constraints = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
     constraints.write_text("\\n".join(sorted(installed.values())))
     pip = [sys.executable, "-m", "pip"]
