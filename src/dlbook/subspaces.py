@@ -48,7 +48,7 @@ class PCA:
         return self.decode(self.encode(data)).reshape(data.shape)
 
 
-def fit_pca(data: Tensor, count: int) -> PCA:
+def fit_pca(data: Tensor, count: int, unit: float = 1) -> PCA:
     """Fit the first ``count`` principal components to data.
 
     With more rows than values, by the eigenvectors of the covariance (P, P); with fewer, by the singular
@@ -57,11 +57,14 @@ def fit_pca(data: Tensor, count: int) -> PCA:
     Args:
         data: (N, …), N ≥ 2 rows of P values in all, on any scale.
         count: K, from 1 to the smaller of N and P.
+        unit: what counts as 1: 255 fits to pixels from 0 to 1, without a copy of all images on that scale.
 
     Raises:
         ValueError: too few rows, or a count outside its range.
     """
-    rows = _rows(data)
+    rows = data.detach().cpu().flatten(1).to(torch.float64, copy=unit != 1)
+    if unit != 1:
+        rows /= unit
     if len(rows) < 2 or not 1 <= count <= min(rows.shape):
         raise ValueError(
             f"expected at least 2 rows and 1 to {min(rows.shape)} components, not {len(rows)} and {count}"

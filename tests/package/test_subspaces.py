@@ -31,6 +31,17 @@ def test_pca_keeps_the_largest_singular_values(images, count):
     torch.testing.assert_close(pca.variances, S**2 / 300)
 
 
+def test_pca_in_another_unit_is_that_of_scaled_data_and_leaves_the_data_alone(images):
+    before = images.clone()
+    in_fives, scaled = subspaces.fit_pca(images, 4, unit=5), subspaces.fit_pca(images / 5, 4)
+    torch.testing.assert_close(in_fives, scaled)
+    assert torch.equal(images, before)
+    pixels = (images * 10).clamp(0, 255).byte()
+    torch.testing.assert_close(
+        subspaces.fit_pca(pixels, 4, unit=255), subspaces.fit_pca(pixels.double() / 255, 4)
+    )
+
+
 def test_fewer_rows_than_values_make_no_matrix_of_all_values():
     """Eight rows of a million values: their covariance would take eight terabytes."""
     rows = random_matrix(8, 1_000_000)
