@@ -55,6 +55,7 @@ BROKEN = {
     "nameless-1.0": "Version: 1.0\n",
     "unversioned-1.0": "Name: unversioned\n",
     "unknown-1.16.0": "Name: unknown\nVersion: 1.16.0-unknown\n",
+    "two_words-1.0": "Name: two words\nVersion: 1.0\n",
     "latin-1.0": "Name: latin\nAuthor: José\nVersion: 1.0\n",
 }
 
@@ -74,4 +75,4 @@ def test_each_package_keeps_the_version_that_is_imported_whatever_the_others_say
     assert len(set(names)) == len(names)
     versions = dict(zip(names, (line.partition("==")[2] for line in lines), strict=True))
     assert (versions["numpy"], versions["typing-extensions"]) == (used, "1.0")
-    assert not {"latin", "unknown", "unversioned", "nameless", "empty", "none"} & versions.keys()
+    assert not {"latin", "unknown", "unversioned", "nameless", "empty", "none", "two words"} & versions.keys()

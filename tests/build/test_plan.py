@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
-FIGURE = """See {numref}`fig-mark`.
+FIGURE = """See {numref}`fig-mark`, and {ref}`another page's part <a-place>`.
 
 ```{image} ../_static/mark.svg
 ```
@@ -109,12 +109,12 @@ def test_a_page_below_one_that_was_not_asked_for(book):
     assert "Figure 1.1" in text_of(book.page("plain"))
     waiting = text_of(book.page("data"))
     assert "Chapter data" in waiting
-    assert "no build has executed it yet" in waiting
+    assert "this build has no outputs of it" in waiting
     assert "to read" not in waiting
     assert 'href="cnn/data.html"' in (book.folder / "_build" / "html" / "index.html").read_text()
     assert book.build() == ["data"]
     assert "A part" in text_of(book.page("data"))
-    assert "no build has executed it yet" not in book.page("data")
+    assert "this build has no outputs of it" not in book.page("data")
 
 
 def test_a_page_that_was_only_named_is_shown_when_its_outputs_are_taken_from_another_machine(book, tmp_path):
@@ -125,7 +125,7 @@ def test_a_page_that_was_only_named_is_shown_when_its_outputs_are_taken_from_ano
     shutil.rmtree(book.folder / "_build" / ".jupyter_cache")
     (book.folder / "_build" / "got").rename(book.folder / "_build" / ".jupyter_cache")
     assert book.build() == []
-    assert "no build has executed it yet" not in book.page("data")
+    assert "this build has no outputs of it" not in book.page("data")
 
 
 def test_how_many_at_a_time(monkeypatch):

@@ -20,7 +20,7 @@ trusted-host = one.example
     two.example
 extra-index-url = https://one.example/simple
     https://two.example/simple
-find-links = /wheels /more wheels
+find-links = /nowhere/wheels ~ /usr https://three.example/wheels
 client-cert = /etc/own.pem
 user = true
 [install]
@@ -48,7 +48,7 @@ def test_pip_s_settings_reach_uv_in_pip_s_order(bare, tmp_path):
     assert found["SSL_CERT_FILE"] == "/etc/company's own.pem"
     assert found["UV_INSECURE_HOST"] == "one.example two.example"
     assert found["UV_EXTRA_INDEX_URL"] == "https://one.example/simple https://two.example/simple"
-    assert found["UV_FIND_LINKS"] == "/wheels,/more,wheels"
+    assert found["UV_FIND_LINKS"] == f"{Path.home()},/usr,https://three.example/wheels"
     assert found["SSL_CLIENT_CERT"] == "/etc/own.pem"
     bare.setenv("PIP_INDEX_URL", "https://variable.example/simple")
     assert uv.variables()["UV_INDEX_URL"] == "https://variable.example/simple"

@@ -55,7 +55,7 @@ def test_a_page_waits_for_those_whose_files_it_loads_and_has_its_own_data_alone(
     }
 
 
-def test_another_machines_outputs_that_break_a_promise_are_executed_here(tmp_path, caplog):
+def test_another_machines_outputs_that_break_a_promise_are_executed_here(tmp_path):
     theirs, ours = (RenderedBook(tmp_path / name) for name in ("theirs", "ours"))
     for book in (theirs, ours):
         book.write_chapter("one", "Prose.", "  accuracy: {at_least: 0.9}\n")
@@ -65,7 +65,6 @@ def test_another_machines_outputs_that_break_a_promise_are_executed_here(tmp_pat
     assert planned(theirs.book)["first"] == {}  # one's own numbers are no reason to try again
     merge(theirs.book.cache_folder, ours.book)
     assert planned(ours.book)["first"] == {"one": ""}
-    assert "another machine's outputs are not taken: accuracy is 0.5" in caplog.text
 
 
 def test_what_the_cache_has_is_not_executed_and_not_waited_for(written, compute):

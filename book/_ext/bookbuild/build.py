@@ -32,7 +32,7 @@ unexecuted: true
 
 # {title}
 
-This page was not among those that were asked for, and no build has executed it yet. `make book` does.
+This page was not among those that were asked for, so this build has no outputs of it: `make book` makes them.
 """
 
 

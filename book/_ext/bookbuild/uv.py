@@ -36,11 +36,20 @@ def variables() -> dict[str, str]:
     found = {}
     for section in SECTIONS:
         for name, variable in VARIABLES.items():
-            if said := settings.get(f"{section}.{name}"):
-                found[variable] = SEPARATORS.get(variable, " ").join(ast.literal_eval(said).split())
+            said = ast.literal_eval(settings.get(f"{section}.{name}", "''")).split()
+            if variable == "UV_FIND_LINKS":
+                said = list(filter(None, map(_there, said)))
+            if said:
+                found[variable] = SEPARATORS.get(variable, " ").join(said)
     if "UV_EXTRA_INDEX_URL" in found:  # pip looks at all of them; the lock's hashes say what is meant
         found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return found | os.environ
+
+
+def _there(place: str) -> str:
+    """Return where packages lie; an empty text for a folder that is not there, which stops uv and not pip."""
+    path = Path(place).expanduser()
+    return place if "://" in place else str(path) if path.exists() else ""
 
 
 if __name__ == "__main__":

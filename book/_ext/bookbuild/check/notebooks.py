@@ -1,7 +1,7 @@
 """Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
 
 Each notebook gets a new environment that holds what Colab's holds, in the locked versions or others that
-`Surroundings` names. It is run as it is published, on the CPU; git alone is told to take the repository's
+`Environment` names. It is run as it is published, on the CPU; git alone is told to take the repository's
 GitHub address for this checkout.
 """
 
@@ -146,8 +146,8 @@ def require_fit(programs: Path) -> None:
     """Raise a `RehearsalError` where packages of an environment do not go together."""
     told = subprocess.run([programs / "pip", "check"], capture_output=True, text=True)
     said = [line for line in told.stdout.splitlines() if not OTHER_OPENCV.fullmatch(line)]
-    if told.returncode and said:
-        raise RehearsalError("the packages do not fit together: " + "; ".join(said))
+    if told.returncode and (said or not told.stdout.strip()):
+        raise RehearsalError("the packages do not fit together: " + "; ".join(said or [told.stderr]))
 
 
 def rehearse(notebook: Path, scratch: Path, root: Path, kind: Environment) -> Rehearsal:

@@ -29,7 +29,8 @@ if importlib.util.find_spec("dlbook") is None:
             version = importlib.metadata.version(name)  # of the one that is imported
         except Exception:  # there are as many errors as ways in which metadata can be broken
             continue
-        if re.fullmatch(r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?", version or ""):
+        number = r"[\\d.]+((a|b|rc|\\.post|\\.dev)\\d+)*(\\+[\\w.]+)?"
+        if re.fullmatch(r"\\w[\\w.-]*", name) and re.fullmatch(number, version or ""):
             installed[re.sub("[-_.]+", "-", name).lower()] = f"{{name}}=={{version}}"
     constraints = pathlib.Path(tempfile.mkdtemp()) / "installed.txt"
     constraints.write_text("\\n".join(sorted(installed.values())))

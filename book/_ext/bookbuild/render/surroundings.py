@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bookbuild.render.placeholders import UnknownError
+
 
 class NoPlainFormError(ValueError):
     """A chapter uses markup that notebooks do not know, and that the book has no other form for."""
@@ -92,7 +94,7 @@ class Surroundings:
     def place(self, label: str) -> Place:
         """Return where a label leads to."""
         if label not in self.places:
-            raise self.refuse(f"nothing has the label {label}")
+            raise self.refuse(f"nothing has the label {label}") from UnknownError(label)
         return self.places[label]
 
     def link(self, text: str, page: str, anchor: str = "", title: str = "") -> str:

@@ -142,7 +142,11 @@ class Keys:
         own = self._fingerprint(docname)
         if any_device:
             for device in DEVICE_KINDS:
-                yield own | {"device": device, "data": dict.fromkeys(own["data"], "original"), "settings": {}}
+                yield own | {
+                    "device": device,
+                    "data": dict.fromkeys(own["data"], "original"),
+                    "settings": start(),
+                }
             return
         without = self.book.settings.published_without
         for stay in (frozenset[str](), without):
@@ -230,11 +234,15 @@ def _distributions(packages: Iterable[str]) -> set[str]:
     return {COMPUTING_PACKAGES[name] for name in packages if name in COMPUTING_PACKAGES}
 
 
+def start() -> dict[str, str]:
+    """Return how a kernel is started, on every machine."""
+    return {"the kernel's arguments": hashlib.sha256("\n".join(ARGUMENTS).encode()).hexdigest()}
+
+
 def settings() -> dict[str, str]:
-    """Return what else a kernel is told: how it starts, and what this machine tells all kernels."""
-    started = hashlib.sha256("\n".join(ARGUMENTS).encode()).hexdigest()
+    """Return what else a kernel is told: how it is started, and what this machine tells all kernels."""
     shared = {str(file): file_checksum(file) for file in shared_settings()}
-    return shared | processor_limits() | {"the kernel's arguments": started}
+    return shared | processor_limits() | start()
 
 
 def with_fingerprint(page: Page, fingerprint: Fingerprint) -> str:

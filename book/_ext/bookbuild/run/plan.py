@@ -41,10 +41,13 @@ def choose_cached(keys: Keys, cache: ExecutionCache, order: Iterable[str]) -> No
 def kept(keys: Keys, cache: ExecutionCache, docname: str) -> Outputs | None:
     """Return the outputs of a page that the cache has under its key.
 
-    Another machine's that break a promise of the page are as good as none: this machine computes its own.
+    Another machine's that break a promise of the page are as good as none: this machine computes its own, and
+    those of the pages that load its files.
     """
     outputs = cache.find(keys.key(docname))
     if outputs and outputs.is_from_elsewhere:
+        if not all(kept(keys, cache, needed) for needed in keys.needs(docname)):
+            return None
         promises = keys.book.pages[docname].promises
         for sentence in broken(promises, outputs.record):
             LOGGER.info("%s: another machine's outputs are not taken: %s", docname, sentence)
