@@ -94,17 +94,18 @@ def test_a_rehearsal_fails_above_the_limit(tmp_path, monkeypatch, held):
     notebook = tmp_path / "one.ipynb"
     notebook.write_text(package)
     installed = iter([set(), {package}])
-    monkeypatch.setattr(notebooks, "new_environment", lambda folder, root: folder)
+    monkeypatch.setattr(notebooks, "new_environment", lambda folder, root, kind: folder)
     monkeypatch.setattr(notebooks, "packages", lambda programs: next(installed))
-    monkeypatch.setattr(notebooks, "run", lambda *command: "")
+    monkeypatch.setattr(notebooks, "require_fit", lambda programs: None)
     monkeypatch.setattr(notebooks, "run_watched", run_watched)
     (tmp_path / "scratch").mkdir()
-    arguments = (notebook, tmp_path / "scratch", tmp_path, False)
+    arguments = (notebook, tmp_path / "scratch", tmp_path, notebooks.Environment())
     if held > memory.LIMIT:
         with pytest.raises(notebooks.RehearsalError, match=r"held up to 1\.50 GB of memory; Binder ends"):
             notebooks.rehearse(*arguments)
     else:
-        assert "held up to 1.50 GB of memory; installed dlbook" in notebooks.rehearse(*arguments)
+        went = notebooks.rehearse(*arguments)
+        assert (went.peak, went.installed) == (held, ["dlbook"])
 
 
 def buttons(tmp_path, provenance) -> list[str]:
