@@ -7,8 +7,8 @@ import psutil
 import pytest
 from bookbuild.book import BookError
 from bookbuild.run import workers
-from bs4 import BeautifulSoup
 from small_book import ENDLESS, PATIENCE, Book
+from test_render import text_of
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
 FIGURE = """See {numref}`fig-mark`, and {ref}`another page's part <a-place>`.
@@ -31,11 +31,6 @@ assert other.exists()
 import os
 print("threads", os.environ.get("OMP_NUM_THREADS"))
 """
-
-
-def text_of(page: str) -> str:
-    """Return what a page says, with single spaces."""
-    return " ".join(BeautifulSoup(page, "html.parser").select_one("article").get_text(" ").split())
 
 
 @pytest.fixture

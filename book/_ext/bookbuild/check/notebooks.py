@@ -38,8 +38,6 @@ ON_COLAB = [
 ]
 TORCH = ("torch", "torchvision")
 INSTALLED_FROM = re.compile(r"dlbook @ (?P<what>git\+(?P<repository>[^\s@]+)@(?P<commit>[0-9a-f]{40}))")
-
-
 # What pip says where the book's package finds another one of OpenCV's packages, which does as well.
 OTHER_OPENCV = re.compile(r"dlbook \S+ requires opencv-python, which is not installed\.")
 
