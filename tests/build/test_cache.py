@@ -1,7 +1,11 @@
 """The store of executed pages, alone: what is held, damaged or half written, and what a merge makes of it."""
 
+import errno
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,9 +14,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from bookbuild.book import Book, BookError
-from bookbuild.run import acceptance, cache, exchange
+from bookbuild.run import acceptance, cache, entry_list, exchange
 from bookbuild.run.cache import CHECKSUM, NOTEBOOK, RECORD, ExecutionCache, checksum, sign
-from lockless import drive_without_locks
+from conftest import ROOT
+from lockless import drive_without_locks, without_locks
 
 from dlbook.record import Provenance, Record
 
@@ -41,7 +46,7 @@ def filled(book: Book, *names: str, output: nbformat.NotebookNode | None = None)
 
 def entries(book: Book) -> dict[str, Path]:
     """Return the folder of each entry, by the name of its page."""
-    listed = cache.entries(book.cache_folder) or []
+    listed = entry_list.entries(book.cache_folder) or []
     return {Path(record.uri).stem: book.cache_folder / "executed" / record.hashkey for record in listed}
 
 
@@ -101,7 +106,7 @@ def test_a_folder_s_name_is_only_a_name(tmp_path, name):
 
 
 def test_a_database_that_is_held_is_waited_for_and_then_named_and_the_cache_stays(book, monkeypatch):
-    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    monkeypatch.setattr(entry_list, "PATIENCE", 0.2)
     before = entries(book)
     with sqlite3.connect(book.cache_folder / "global.db") as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -120,7 +125,7 @@ def test_a_list_that_is_held_when_a_page_is_kept_is_waited_for_and_then_named(bo
     with held(book.cache_folder, seconds=7):
         filled(book, "three")
     assert entries(book).keys() > before.keys()
-    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    monkeypatch.setattr(entry_list, "PATIENCE", 0.2)
     with (
         held(book.cache_folder, seconds=60),
         pytest.raises(BookError, match=r"four\.md cannot be kept.*locked"),
@@ -140,7 +145,7 @@ USES = {
 @pytest.mark.parametrize(("how", "use"), USES.values(), ids=USES)
 def test_a_list_that_is_held_is_named_whatever_it_is_needed_for(book, monkeypatch, how, use):
     """jupyter-cache says then that the cache may need to be cleared, which would cost hours."""
-    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    monkeypatch.setattr(entry_list, "PATIENCE", 0.2)
     unsigned(entries(book)["one"])
     kept = ExecutionCache(book.cache_folder)
     with (
@@ -291,3 +296,24 @@ def test_a_drive_without_locks_holds_no_build_up(book, code):
             with cache.locked(book.build):
                 pass
     assert book.cache_folder.exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_on_a_drive_without_locks_pages_are_kept_and_found(book, tmp_path, code):
+    """Its database, too, and at once: SQLite takes a lock that is refused for one that another holds."""
+    refusing = without_locks(book.build, tmp_path, code)
+    script = f"""\
+from pathlib import Path
+from bookbuild.run.cache import ExecutionCache
+from bookbuild.run import entry_list
+entry_list.PATIENCE = 0.2
+kept = ExecutionCache(Path({str(book.cache_folder)!r}))
+assert kept.drop_damaged() == []
+assert len(kept.keys()) == 2
+assert kept.forget([]) == 2
+assert kept.keys() == set()
+"""
+    paths = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "book" / "_ext", ROOT / "src")))}
+    command = [sys.executable, "-c", script]
+    told = subprocess.run(command, env=os.environ | paths | refusing, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr

@@ -153,14 +153,17 @@ def web(tmp_path) -> Iterator[Callable[[dict[str, bytes]], str]]:
         server.server_close()
 
 
+@pytest.mark.parametrize("parent", ["them", "others"])
 def test_a_fork_without_a_site_takes_the_outputs_of_what_it_was_made_from(
-    executed, tmp_path, monkeypatch, web
+    executed, tmp_path, monkeypatch, web, parent
 ):
+    """Also a fork of a fork, where neither has a site."""
     export(executed, tmp_path / "cache.tar.gz")
-    parent = json.dumps({"parent": {"owner": {"login": "them"}, "name": "book"}}).encode()
+    origins = {"parent": parent, "source": "them"}
+    said = {key: {"owner": {"login": owner}, "name": "book"} for key, owner in origins.items()}
     address = web(
         {
-            "/repos/me/book": parent,
+            "/repos/me/book": json.dumps(said).encode(),
             "/them/book/execution-cache.tar.gz": (tmp_path / "cache.tar.gz").read_bytes(),
         }
     )

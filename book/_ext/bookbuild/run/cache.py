@@ -7,27 +7,22 @@ damaged is set aside and not deleted, as hours may have gone into it; the pages 
 import errno
 import hashlib
 import json
-import os
 import shutil
-import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
-from jupyter_cache.cache.main import JupyterCacheBase, NbArtifacts
+from jupyter_cache.cache.main import NbArtifacts
 from sphinx.util import logging
-from sqlalchemy import event, make_url
-from sqlalchemy.engine import Dialect, Engine
-from sqlalchemy.exc import OperationalError
 
-from bookbuild.book import BookError, Outputs
+from bookbuild.book import Outputs
+from bookbuild.run.entry_list import LIST, entries, opened, unheld
 from dlbook.data.files import lock_of
 from dlbook.record import Record
 
@@ -39,10 +34,6 @@ RECORD, FILES = "record.json", "files"
 ELSEWHERE = "from-elsewhere"
 # What a file system says that has no locks, or none to give.
 LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
-# Seconds to wait for a database that another program holds.
-PATIENCE = 60
-# What SQLite says of a database that is none, or not this one; all else has a cause outside of the file.
-DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # Of entries that jupyter-cache keeps; its own thousand would push a book's earlier outputs out in time.
 MOST_ENTRIES = 1_000_000
 
@@ -63,72 +54,9 @@ def is_whole(entry: Path) -> bool:
     return all(part.exists() for part in parts) and signature.read_bytes() == checksum(entry).encode()
 
 
-# A list's path as SQLAlchemy reads it off the address that jupyter-cache hands it → the path.
-_paths: dict[str, str] = {}
-
-
-def opened(folder: Path) -> JupyterCacheBase:
-    """Return jupyter-cache's view of a folder, of any name: in an address, % and ? would be no letters."""
-    path = os.path.abspath(folder / "global.db")
-    _paths[os.path.abspath(make_url(f"sqlite:///{path}").database or path)] = path
-    return get_cache(str(folder))
-
-
-@event.listens_for(Engine, "do_connect")
-def _by_path(dialect: Dialect, record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-    """Let jupyter-cache, ours and myst-nb's, find its list where the path leads."""
-    arguments[0] = _paths.get(arguments[0], arguments[0])
-
-
-@event.listens_for(Engine, "connect")
-def _wait(connection: sqlite3.Connection, _: object) -> None:
-    """Let jupyter-cache, ours and myst-nb's, wait for a database that another program holds, too."""
-    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
-
-
 def sign(entry: Path) -> None:
     """Write an entry's checksum into it."""
     (entry / CHECKSUM).write_text(checksum(entry))
-
-
-def entries(folder: Path) -> list[NbCacheRecord] | None:
-    """Return what the cache's list has of each entry; None where the list is damaged.
-
-    Raises:
-        BookError: another program holds the list, or it cannot be opened.
-    """
-    path, columns = folder / "global.db", ", ".join(NbCacheRecord.__table__.columns.keys())
-    try:
-        with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
-            if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-                return None
-            database.execute(f"SELECT {columns} FROM nbcache").fetchall()
-        with unheld(f"{path} cannot be read"):
-            return opened(folder).list_cache_records()
-    except sqlite3.DatabaseError as error:
-        # Python gives no code to a text that is no UTF-8. The higher bits say more about an error.
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in DAMAGE:
-            return None
-        raise BookError(
-            f"the list of executed pages, {path}, cannot be read: {error}. Nothing was changed; end the "
-            "program that uses the file, or let this user read and write it, and build again"
-        ) from error
-    except (ValueError, TypeError, RecursionError):  # no check of SQLite's reads a date, or JSON
-        return None
-
-
-@contextmanager
-def unheld(said: str) -> Iterator[None]:
-    """Let jupyter-cache use its list, and where another program holds it, say so, and what cannot be done."""
-    try:
-        yield
-    except RuntimeError as error:  # which says no more than that the cache may need to be cleared
-        if not isinstance(error.__cause__, OperationalError):
-            raise
-        raise BookError(
-            f"{said}: {error.__cause__.orig}. No entry was damaged; end the program that uses the list, and "
-            "try again"
-        ) from error
 
 
 @contextmanager
@@ -182,7 +110,7 @@ class ExecutionCache:
         Raises:
             BookError: the cache cannot be read, and nobody knows whether it is damaged.
         """
-        if not (self.folder / "global.db").exists():
+        if not (self.folder / LIST).exists():
             return []
         listed = entries(self.folder)
         if listed is None:

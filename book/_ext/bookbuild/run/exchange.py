@@ -22,7 +22,8 @@ from bookbuild.book import Book, BookError, chosen_pages
 from bookbuild.repository import pages_address, reason, repositories, repository
 from bookbuild.run import foreign
 from bookbuild.run.acceptance import objection
-from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, entries, is_whole
+from bookbuild.run.cache import ELSEWHERE, FILES, NOTEBOOK, RECORD, ExecutionCache, is_whole
+from bookbuild.run.entry_list import LIST, entries
 from bookbuild.run.liveness import is_of, live
 from dlbook.data import archives
 from dlbook.data.source import DataError
@@ -60,9 +61,9 @@ def merge(source: Path, book: Book, is_own: bool = False) -> Counter[str]:
     Raises:
         CacheError: the source is no execution cache.
     """
-    listed = entries(source) if (source / "global.db").exists() else None
+    listed = entries(source) if (source / LIST).exists() else None
     if listed is None:
-        raise CacheError(f"{source} is no execution cache: expected jupyter-cache's global.db, whole, in it")
+        raise CacheError(f"{source} is no execution cache: expected jupyter-cache's {LIST}, whole, in it")
     ours = ExecutionCache(book.cache_folder)
     ours.drop_damaged()
     present = ours.keys()
@@ -170,7 +171,7 @@ def archives_below(source: str) -> list[str]:
     GitHub gives each of several artifacts a folder of its own, and one alone none.
     """
     folder = Path(source)
-    if (folder / "global.db").exists() or (folder / ".jupyter_cache").is_dir():
+    if (folder / LIST).exists() or (folder / ".jupyter_cache").is_dir():
         return [source]
     return sorted(map(str, (*folder.glob(ARCHIVE), *folder.glob(f"*/{ARCHIVE}")))) or [source]
 
@@ -209,21 +210,23 @@ def merge_published(book: Book) -> tuple[str, Counter[str]] | None:
 def published(book: Book) -> Iterator[str]:
     """Yield where this book's outputs may be published: with the sites of the repositories that are known.
 
-    A fork that has no site yet finds that of the repository it was made from.
+    A fork that has no site yet finds that of the repository it was made from, or of that one's own origin.
     """
     known = list(dict.fromkeys(repositories(book.root)))
     for found in known:
         yield pages_address(*found) + ARCHIVE
-    if known and (parent := _forked_from(*known[0])) and parent not in known:
-        yield pages_address(*parent) + ARCHIVE
+    for origin in _forked_from(*known[0]) if known else ():
+        if origin not in known:
+            yield pages_address(*origin) + ARCHIVE
 
 
-def _forked_from(owner: str, name: str) -> tuple[str, str] | None:
-    """Ask GitHub what a repository is a fork of; None where it is none, or nobody answers."""
+def _forked_from(owner: str, name: str) -> list[tuple[str, str]]:
+    """Ask GitHub what a repository is a fork of, and where the forks began; none where nobody answers."""
     try:
         with requests.get(f"{GITHUB_API}/repos/{owner}/{name}", timeout=10) as answer:
             answer.raise_for_status()
-            parent = answer.json()["parent"]
-            return str(parent["owner"]["login"]), str(parent["name"])
+            said = answer.json()
+            origins = [said["parent"], said["source"]]
+            return list(dict.fromkeys((str(each["owner"]["login"]), str(each["name"])) for each in origins))
     except (OSError, LookupError, TypeError, ValueError):
-        return None
+        return []
