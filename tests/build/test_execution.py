@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from lockless import without_locks
 from small_book import ENDLESS, PATIENCE, Book
 
 IMPORTS = "import torch\nfrom dlbook import initial\n"
@@ -70,6 +71,15 @@ def test_whatever_ends_a_build_ends_its_kernels(book, name):
     assert alive == []
 
 
+def test_a_profile_that_is_stopped_leaves_no_kernel(book):
+    book.write("data", WORKING + ENDLESS)
+    processes = book.end(1, signal.SIGTERM, "profile", "cnn/data")
+    assert len(processes) >= 2
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
+    assert alive == []
+    assert book.errors.endswith("stopped\n")
+
+
 def test_two_builds_at_once_wait_for_each_other_and_share_what_they_compute(book):
     book.log.write_text("")
     first, second = book.start(), book.start()
@@ -78,6 +88,24 @@ def test_two_builds_at_once_wait_for_each_other_and_share_what_they_compute(book
     assert book.executed() == ["data", "plain"]
     assert sum("another build is running" in text for text in said) == 1
     assert book.build() == []
+
+
+def test_on_a_drive_without_locks_a_book_is_built_and_found_again(book, tmp_path):
+    refusing = without_locks(book.folder, tmp_path)
+    assert book.build(**refusing) == ["data", "plain"]
+    assert "can hold no lock" in book.said
+    assert book.build(**refusing) == []
+
+
+def test_a_page_that_was_damaged_since_is_written_again_and_a_whole_one_is_not(book):
+    book.build()
+    page = book.folder / "_build" / "html" / "cnn" / "plain.html"
+    before = page.stat().st_mtime_ns
+    assert book.build() == []
+    assert page.stat().st_mtime_ns == before
+    page.write_text("")
+    assert book.build() == []
+    assert "Chapter plain" in page.read_text()
 
 
 def test_a_truncated_entry_is_noticed_and_executed_again(book):

@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
+from bookbuild.check import notebooks
 from bookbuild.render.notebooks import to_notebook
 from bookbuild.render.surroundings import Surroundings
 from conftest import ROOT
-from small_book import FRONT_MATTER
+from small_book import FRONT_MATTER, PATIENCE
 from test_workflows import git
 
 CHAPTER = (
@@ -104,3 +107,51 @@ def test_a_notebook_that_installs_nothing_is_refused(tmp_path):
     told = rehearse(tmp_path)
     assert told.returncode == 1
     assert "installs nothing" in told.stderr
+
+
+# Like Jupyter's programs, it starts another one in a group of its own, tells its number, and waits for it.
+STARTING = """\
+import pathlib, subprocess, sys
+started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+pathlib.Path("number").write_text(str(started.pid))
+started.wait()
+"""
+REHEARSING = """\
+import sys
+from bookbuild.check import notebooks
+from bookbuild.termination import terminable
+with terminable():
+    notebooks.run(sys.executable, "-c", sys.argv[1])
+"""
+
+
+def test_a_rehearsal_that_is_stopped_leaves_no_kernel(tmp_path):
+    command = [sys.executable, "-c", REHEARSING, STARTING]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
+    rehearsal = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    number, deadline = tmp_path / "number", time.monotonic() + PATIENCE
+    while not (number.exists() and number.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    kernel = psutil.Process(int(number.read_text()))
+    rehearsal.terminate()
+    _, said = rehearsal.communicate(timeout=PATIENCE)
+    _, alive = psutil.wait_procs([kernel], timeout=PATIENCE)
+    assert alive == []
+    assert said.endswith("KeyboardInterrupt\n")
+
+
+PROJECT = """\
+[project]
+dependencies = ["numpy>=1", "torch>=2.9,<3", "torch-thing>=4", "torchvision>=0.24"]
+"""
+
+
+def test_the_oldest_pytorch_is_what_the_package_admits_at_least(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    asked = []
+    monkeypatch.setattr(notebooks, "run", lambda *command, **_: asked.append([str(each) for each in command]))
+    notebooks.new_environment(tmp_path / "new", tmp_path, notebooks.Environment(has_oldest_torch=True))
+    _, others, torch = asked
+    assert {"torch>=2.9,<3", "torchvision>=0.24", "--resolution=lowest-direct"} <= set(torch)
+    assert not any("constraints" in each or "numpy" in each or "thing" in each for each in torch)
+    assert "--resolution=lowest-direct" not in others

@@ -93,6 +93,14 @@ def test_what_only_a_second_index_or_a_folder_of_wheels_has_is_installed_too(bar
         assert install(tmp_path / "folder", PIP_INDEX_URL=empty, PIP_FIND_LINKS=f"{tmp_path} {folder}")
 
 
+def test_where_pip_may_ask_no_index_uv_does_not_either(bare, index, tmp_path):
+    folder = str(index / "small-thing")
+    with served(index) as address:
+        assert not install(tmp_path / "asked", PIP_INDEX_URL=address, PIP_NO_INDEX="1")
+        assert install(tmp_path / "allowed", PIP_INDEX_URL=address, PIP_NO_INDEX="no")
+        assert install(tmp_path / "folder", PIP_INDEX_URL=NOWHERE, PIP_NO_INDEX="Yes", PIP_FIND_LINKS=folder)
+
+
 def test_where_pip_has_put_uv_elsewhere_the_setting_is_named(tmp_path):
     python = tmp_path / "python"
     python.symlink_to(sys.executable)

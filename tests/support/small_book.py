@@ -103,12 +103,11 @@ class Book:
         self.log.write_text("")
         return self._end(self.start(**variables), endless, signal.SIGINT)
 
-    def end(self, endless: int, number: int, **variables: str) -> list[psutil.Process]:
-        """The same for an execution by the command line, and any signal."""
+    def end(self, endless: int, number: int, *said: str, **variables: str) -> list[psutil.Process]:
+        """The same for any signal, and what the build's command line is told; else to execute."""
         self.log.write_text("")
-        return self._end(
-            self._start([sys.executable, "-m", "bookbuild", "execute"], variables), endless, number
-        )
+        command = [sys.executable, "-m", "bookbuild", *(said or ["execute"])]
+        return self._end(self._start(command, variables), endless, number)
 
     def _end(self, build: subprocess.Popen[str], endless: int, number: int) -> list[psutil.Process]:
         deadline = time.monotonic() + PATIENCE

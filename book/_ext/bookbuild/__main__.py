@@ -11,6 +11,7 @@ from bookbuild.promises import PromiseError
 from bookbuild.run import exchange, liveness, plan, profile
 from bookbuild.run.cache import ExecutionCache, locked
 from bookbuild.run.execute import execute
+from bookbuild.termination import terminable
 
 
 def _plan(book: Book, chosen: argparse.Namespace) -> int:
@@ -104,14 +105,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; 1 with a message where it cannot be done."""
+    """Do what the command line says; 1 with a message where it cannot be done, or is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     chosen = parser().parse_args(arguments)
     try:
-        return chosen.function(Book.at(chosen.root), chosen)
+        with terminable():
+            return chosen.function(Book.at(chosen.root), chosen)
     except (BookError, PromiseError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ VARIABLES = {
     "proxy": "ALL_PROXY",
     "trusted-host": "UV_INSECURE_HOST",
 }
+# What pip takes for a yes.
+YES = ("y", "yes", "t", "true", "on", "1")
 # What stands between several; for all others, a space.
 SEPARATORS = {"UV_FIND_LINKS": ","}
 # Where pip takes settings from when it installs, the weakest first; ``:env:`` is ``PIP_…``.
@@ -27,20 +29,35 @@ SECTIONS = ("global", "install", ":env:")
 PROGRAM = Path(sys.executable).with_name("uv")
 
 
-def variables() -> dict[str, str]:
-    """Return the environment's variables for uv: pip's settings, and what the user has set for uv itself."""
+def _settings() -> dict[str, list[str]]:
+    """Return what pip is told: a setting → its words."""
     ask = [sys.executable, "-m", "pip", "config", "list"]
     # With `user = true`, which is meant for installing, pip would list the user's own file alone.
     told = subprocess.run(ask, env=os.environ | {"PIP_USER": "0"}, capture_output=True, text=True)
-    settings = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
+    listed = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
     found = {}
     for section in SECTIONS:
-        for name, variable in VARIABLES.items():
-            said = ast.literal_eval(settings.get(f"{section}.{name}", "''")).split()
-            if variable == "UV_FIND_LINKS":
+        for name in (*VARIABLES, "no-index"):
+            said = ast.literal_eval(listed.get(f"{section}.{name}", "''")).split()
+            if name == "find-links":
                 said = list(filter(None, map(_there, said)))
             if said:
-                found[variable] = SEPARATORS.get(variable, " ").join(said)
+                found[name] = said
+    return found
+
+
+def options() -> list[str]:
+    """Return pip's settings for which uv has no variable."""
+    return ["--no-index"] if " ".join(_settings().get("no-index", [])).lower() in YES else []
+
+
+def variables() -> dict[str, str]:
+    """Return the environment's variables for uv: pip's settings, and what the user has set for uv itself."""
+    found = {
+        VARIABLES[name]: SEPARATORS.get(VARIABLES[name], " ").join(said)
+        for name, said in _settings().items()
+        if name in VARIABLES
+    }
     if "UV_EXTRA_INDEX_URL" in found:  # pip looks at all of them; the lock's hashes say what is meant
         found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return found | os.environ
@@ -58,4 +75,4 @@ if __name__ == "__main__":
             f"error: there is no {PROGRAM}. Where pip is told to install elsewhere (`target` or `prefix` in "
             "pip.conf, see `pip config list`), take that out, and run `make env`"
         )
-    os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:]], variables())
+    os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:], *options()], variables())

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bookbuild import memory, uv
+from bookbuild import memory, termination, uv
 from bookbuild.book import Book
 from bookbuild.run import isolation
 
@@ -83,7 +83,11 @@ def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
         command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     with program, closing(memory.Watch(program.pid, with_itself=False)) as watch:
-        printed, _ = program.communicate()
+        try:
+            printed, _ = program.communicate()
+        except BaseException:  # a kernel does not end by itself with the program that started it
+            termination.end(program.pid)
+            raise
     if program.returncode:
         said = "\n".join(printed.splitlines()[-40:])
         raise RehearsalError(f"{' '.join(map(str, command))} failed:\n{said}")
@@ -93,7 +97,8 @@ def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
 def new_environment(folder: Path, root: Path, kind: Environment) -> Path:
     """Make an environment with what Colab has, and return its folder of programs."""
     known = uv.variables()
-    install: list[str | Path] = [uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}"]
+    options = uv.options()
+    install: list[str | Path] = [uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}", *options]
     builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
     locks = [f"--constraints={root / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
     torch = (
@@ -102,7 +107,7 @@ def new_environment(folder: Path, root: Path, kind: Environment) -> Path:
     others = set(ON_COLAB)
     if kind.is_untidy:
         others = others - {"opencv-python"} | {"opencv-python-headless"}
-    run(uv.PROGRAM, "venv", "--quiet", "--seed", f"--python={sys.executable}", folder, **known)
+    run(uv.PROGRAM, "venv", "--quiet", "--seed", f"--python={sys.executable}", *options, folder, **known)
     run(*install, *locks, *sorted(others), **known)
     run(*install, *builds, *torch, **known)
     if kind.is_untidy:

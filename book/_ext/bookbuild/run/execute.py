@@ -5,12 +5,9 @@ one that fails keeps no other from being executed. A page that loads another's f
 """
 
 import os
-import signal
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +23,7 @@ from bookbuild.run.kernel import Failure, PageRun
 from bookbuild.run.keys import MISSING, Keys, device_kind
 from bookbuild.run.plan import choose_cached, kept
 from bookbuild.run.workers import threads, worker_count
+from bookbuild.termination import terminable
 
 LOGGER = logging.getLogger(__name__)
 
@@ -91,8 +89,7 @@ class Executor:
         if wanted:
             workers = worker_count(device_kind(), len(wanted))
             LOGGER.info("executing %s, %d at a time", ", ".join(wanted), workers)
-            with _terminable():
-                self._execute(wanted, workers)
+            self._execute(wanted, workers)
 
     def _recall(self, docname: str) -> bool:
         """Look a page up in the cache."""
@@ -238,23 +235,6 @@ def executes_nothing() -> bool:
     return said == "never"
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """End kernels when this process is asked to terminate, as at a Ctrl-C."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def execute(book: Book, cache: ExecutionCache, is_rendered: bool = True) -> None:
     """Execute what is missing from the cache; afterwards every page that was asked for has its outputs.
 
@@ -266,7 +246,8 @@ def execute(book: Book, cache: ExecutionCache, is_rendered: bool = True) -> None
     Raises:
         BookError: a page failed, broke a promise, or cannot be executed; all others are executed and kept.
     """
-    failures = Executor(book, cache).run(is_rendered)
+    with terminable():
+        failures = Executor(book, cache).run(is_rendered)
     if not failures:
         return
     for failure in failures:

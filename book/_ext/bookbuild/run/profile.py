@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,12 @@ def profile(book: Book, docname: str) -> int:
 def _run(book: Book, docname: str, folder: Path) -> tuple[list[Cost], Failure | None]:
     executor = Executor(book, ExecutionCache(book.cache_folder))
     run = executor.prepare(docname, folder, ProfiledRun)
-    failure = run.execute(threads())
+    with ThreadPoolExecutor(1) as pool:  # in this thread, nbclient would wait for a kernel that is to end
+        try:
+            failure = pool.submit(run.execute, threads()).result()
+        except BaseException:
+            run.kill()
+            raise
     return run.costs(), failure
 
 
