@@ -134,6 +134,15 @@ def test_a_photograph_that_cannot_be_decoded_is_left_out_and_named(directory, ta
     assert "roses/bomb.png (larger than Pillow decodes)" in repr(loaded)
 
 
+@pytest.mark.parametrize("level", [np.float32(0.5), np.int32(2**20)])
+def test_a_photograph_whose_scale_nobody_knows_is_not_taken_for_black_or_white(directory, level):
+    content = encoded(Image.fromarray(np.full((20, 20), level)), "tiff")
+    (directory / "flower_photos" / "roses" / "measured.tiff").write_bytes(content)
+    loaded = data.load("flower_photos")
+    assert len(loaded.train) + len(loaded.test) == 40
+    assert "roses/measured.tiff (of numbers whose scale the file does not say" in repr(loaded)
+
+
 @pytest.mark.parametrize("made", [with_a_broken_description, of_a_palette_with_transparent_colors])
 def test_what_pillow_warns_of_is_decoded_without_a_word(directory, made):
     """A warning in a page would fail it."""

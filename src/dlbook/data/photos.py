@@ -125,6 +125,10 @@ def are_others(photos: Sequence[Photo], split: Split) -> bool:
     return False
 
 
+class _UnknownScale(ValueError):
+    """A photograph has numbers of 32 bits, of which nobody knows which one is white."""
+
+
 def _decode_into(image: Tensor, path: Path) -> str:
     """Decode a photograph into a tensor; return why it cannot be, or an empty text."""
     try:
@@ -133,6 +137,8 @@ def _decode_into(image: Tensor, path: Path) -> str:
         raise
     except Image.DecompressionBombError:
         return "larger than Pillow decodes"
+    except _UnknownScale:
+        return "of numbers whose scale the file does not say: save it with 8 or 16 bits a color"
     except Exception:  # on damaged bytes, Pillow's decoders raise a dozen kinds of errors
         return "cannot be decoded"
     return ""
@@ -154,7 +160,15 @@ def _in_bytes(photo: Image.Image) -> Image.Image:
     """Return a photograph of 16 bits with 8; Pillow itself would make white of nearly all gray levels.
 
     Colors of a palette with a transparent one lose that here, which Pillow would warn of.
+
+    Raises:
+        _UnknownScale: its numbers are of no known range, and Pillow would make black or white of them.
     """
     if photo.mode.startswith("I"):
-        return Image.fromarray((np.asarray(photo) >> 8).clip(0, 255).astype(np.uint8))
+        levels = np.asarray(photo)
+        if levels.max() >= 2**16:
+            raise _UnknownScale
+        return Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8))
+    if photo.mode == "F":
+        raise _UnknownScale
     return photo.convert("RGBA") if "transparency" in photo.info else photo
