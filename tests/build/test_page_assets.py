@@ -1,4 +1,4 @@
-"""Scripts, style sheets and icons: a page loads what it uses, and the site has what a page loads."""
+"""Scripts and icons: a page loads what it uses, and the site has what a page loads."""
 
 import re
 from pathlib import Path
@@ -42,8 +42,8 @@ def loaded(book: RenderedBook, page: str) -> set[str]:
 
 
 def test_a_page_loads_what_it_uses(book):
-    everywhere = {"bootstrap.css", "bootstrap.js", "pygments.css", "sphinx-book-theme.js", "doctools.js"}
-    copying, tabs = {"clipboard.min.js", "copybutton.js", "copybutton.css"}, {"design-tabs.js"}
+    everywhere = {"bootstrap.js", "sphinx-book-theme.js", "doctools.js"}
+    copying, tabs = {"clipboard.min.js", "copybutton.js"}, {"design-tabs.js"}
     assert all(everywhere <= loaded(book, page) for page in ("index", "plain", "tabs", "search"))
     assert loaded(book, "index") & (copying | tabs) == copying
     assert loaded(book, "plain") & (copying | tabs) == set()

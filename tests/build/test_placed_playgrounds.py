@@ -64,10 +64,10 @@ def test_the_page_has_the_element_with_scripts_and_data(book):
     element = page.select_one("try-it#try-it.playground")
     assert element.select_one(".fallback em").get_text() == "place"
     assert page.select_one("article a[href='#try-it']")
-    assert page.select_one("link[href*='playgrounds.css']")
     (found,) = Site(book.book).playgrounds
     assert (found.page, found.name) == ("one", "try-it")
     html = book.folder / "_build" / "html"
+    assert ".playground{" in (html / "_static" / "site.css").read_text()
     assert page.select_one("script[type=module]")["src"] == found.script
     assert (html / found.script).read_text() == SCRIPT
     assert gzip.decompress((html / found.data).read_bytes()) == SAVED["try-it.safetensors"]

@@ -31,9 +31,10 @@ def setup(app: "Sphinx") -> dict[str, Any]:
         playgrounds,
         security,
         sharing,
+        styles,
     )
 
-    build = Build()
+    build, style = Build(), styles.SiteStyle()
     app.add_config_value("bookbuild_page_limit", 14_400, "")
     app.add_config_value("bookbuild_published_without", [], "")
     app.add_config_value("bookbuild_fonts", False, "html")
@@ -43,6 +44,8 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.add_config_value("bookbuild_renderer", render.checksum(), "env")
     # Pages name the scripts' folder: a change of this value makes Sphinx write every page again.
     app.add_config_value("bookbuild_playgrounds", playgrounds.checksum(Path(app.srcdir)), "html")
+    app.add_config_value("bookbuild_looks", styles.checksum(Path(app.srcdir, styles.STATIC)), "html")
+    app.add_css_file(playgrounds.style(Path(app.srcdir)), priority=700)  # the book's come later
     render.add_markup(app)
     app.add_builder(epub.BookEpubBuilder, override=True)
 
@@ -68,12 +71,13 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("html-page-context", furniture.name_parts)
     app.connect("html-page-context", on_site(sharing.describe))
     app.connect("html-page-context", on_site(assets.preload_fonts))
-    app.connect("html-page-context", on_site(playgrounds.add_style))
     app.connect("html-page-context", on_site(build.add_buttons), priority=900)  # behind the theme's own
     app.connect("html-page-context", on_site(assets.choose), priority=900)
+    app.connect("html-page-context", on_site(style.choose), priority=900)
     app.connect("html-page-context", in_epub(epub.dress), priority=900)
     app.connect("build-finished", on_site(build.write), priority=400)  # its warnings count
     app.connect("build-finished", on_site(write_fonts), priority=700)  # behind the last page
+    app.connect("build-finished", on_site(style.write), priority=750)  # with the classes of all pages
     app.connect("build-finished", on_site(assets.drop_unused), priority=800)  # behind all that adds files
     app.connect("build-finished", on_site(lost.name_from_the_root), priority=850)
     app.connect("build-finished", on_site(security.write), priority=850)  # behind all that writes pages

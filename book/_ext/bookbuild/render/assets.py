@@ -1,4 +1,4 @@
-"""Scripts and style sheets: each page loads those it uses, and none of them holds up its first view."""
+"""Scripts and fonts: each page loads those it uses, and none of them holds up its first view."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,14 +12,10 @@ from sphinx.application import Sphinx
 USED_WHERE = {
     "clipboard.min.js": re.compile('class="highlight'),
     "copybutton.js": re.compile('class="highlight'),
-    "copybutton.css": re.compile('class="highlight'),
     "design-tabs.js": re.compile("sd-tab-set"),
-    "sphinx-design.min.css": re.compile(r'class="[^"]*\bsd-'),
     "code-switch.js": re.compile("cell_input"),
     "enlarge.js": re.compile("<figure"),
     "terms.js": re.compile("std-term"),
-    "mystnb.*.css": re.compile(r'class="[^"]*\b(cell|output)\b'),
-    "reader.css": re.compile("(?!)"),  # nowhere: Jupyter Book loads all of `_static`, and it is the EPUB's
 }
 # Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
@@ -36,10 +32,8 @@ TEXTS = (".html", ".css", ".js")
 def choose(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Leave out scripts and style sheets that the page does not use, and defer the scripts."""
-    body = context.get("body", "")
-    styles, scripts = context.get("css_files", []), context.get("script_files", [])
-    context["css_files"] = [style for style in styles if _is_used(style.filename, body)]
+    """Leave out scripts that the page does not use, and defer the others."""
+    body, scripts = context.get("body", ""), context.get("script_files", [])
     used = [
         script for script in _once(scripts) if _is_used(script.filename, body) and not _names_page(script)
     ]

@@ -170,12 +170,9 @@ def show_fallback(translator: Any, element: PlaygroundElement) -> None:
     """Show the children alone, in what is no website."""
 
 
-def add_style(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Load the style sheet on the pages that have a playground."""
-    if doctree and next(iter(doctree.findall(PlaygroundElement)), None):
-        app.add_css_file(f"playgrounds/{checksum(Path(app.srcdir))}/playgrounds.css")
+def style(pages_folder: Path) -> str:
+    """Return the path of the playgrounds' style sheet, below ``_static``."""
+    return f"{Path(FOLDER).name}/{checksum(pages_folder)}/playgrounds.css"
 
 
 def sources(pages_folder: Path) -> Iterator[Path]:
