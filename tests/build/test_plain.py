@@ -91,6 +91,7 @@ BLOCKS = [
     ),
     (":::{admonition} Mind {result}`accuracy`\n:class: tip\n\nA *b*\n:::", "> **Mind 98.7%**\n>\n> A *b*"),
     (":::{note}\nA\n:::", "> **Note**\n>\n> A"),
+    (":::{margin}\nA *b*\n\n$$\na\n$$\n:::", "> A *b*\n>\n> $$ a $$"),
     (":::{seealso} A\n:::", "> **See also**\n>\n> A"),
     ("```{tip}\n---\nclass: x\n---\nA\n```", "> **Tip**\n>\n> A"),
     (":::{note}\n$$\na\n= b\n$$\n:::", "> **Note**\n>\n> $$ a = b $$"),

@@ -51,6 +51,23 @@ def test_a_figure_grows_by_the_keyboard_and_the_focus_comes_back(page):
     assert page.evaluate("document.activeElement.ariaLabel") == name
 
 
+@pytest.mark.parametrize(("width", "beside"), [(1300, True), (390, False)])
+def test_a_side_remark_stands_in_the_margin_or_below_its_paragraph(browser, address, width, beside):
+    page, _ = open_page(browser, f"{address}/{PAGE}", width)
+    for remark in page.locator("aside.margin").all():
+        paragraph = remark.locator("xpath=preceding-sibling::p[1]").bounding_box()
+        box = remark.bounding_box()
+        if beside:
+            assert box["x"] >= paragraph["x"] + paragraph["width"]
+            assert abs(box["y"] - paragraph["y"] - paragraph["height"]) < 100
+        else:
+            assert box["y"] >= paragraph["y"] + paragraph["height"]
+        assert 0 <= box["x"]
+        assert box["x"] + box["width"] <= width
+    assert page.locator("aside.margin").count() > 0
+    page.context.close()
+
+
 def test_code_can_be_hidden_and_stays_hidden_on_the_next_page(page, address):
     code = page.locator(".cell_input:visible")
     assert code.count() > 5

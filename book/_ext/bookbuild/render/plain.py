@@ -193,6 +193,12 @@ def _admonition(directive: _Directive, context: RenderContext) -> str:
     return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
+def _margin(directive: _Directive, context: RenderContext) -> str:
+    """Return a side remark as a quotation: a notebook has no margin."""
+    body = _plain(f"{directive.argument}\n{directive.body}", {**context.env, "quoted": True})
+    return "\n".join(f"> {line}".rstrip() for line in body.splitlines())
+
+
 def _title(directive: _Directive) -> str:
     return directive.argument if directive.name in ("admonition", "dropdown") else NAMED[directive.name]
 
@@ -237,6 +243,7 @@ DIRECTIVES: Mapping[str, Callable[[_Directive, RenderContext], str]] = {
     "admonition": _admonition,
     **dict.fromkeys(NAMED, _admonition),
     "dropdown": _dropdown,
+    "margin": _margin,
     "caption": _caption,
     "figure": _figure,
     "image": _figure,
