@@ -134,7 +134,7 @@ def test_a_photograph_that_cannot_be_decoded_is_left_out_and_named(directory, ta
     assert "roses/bomb.png (larger than Pillow decodes)" in repr(loaded)
 
 
-@pytest.mark.parametrize("level", [np.float32(0.5), np.int32(2**20)])
+@pytest.mark.parametrize("level", [np.float32(0.5), np.int32(2**20), np.int32(200), np.int32(-9)])
 def test_a_photograph_whose_scale_nobody_knows_is_not_taken_for_black_or_white(directory, level):
     content = encoded(Image.fromarray(np.full((20, 20), level)), "tiff")
     (directory / "flower_photos" / "roses" / "measured.tiff").write_bytes(content)

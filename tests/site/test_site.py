@@ -49,9 +49,10 @@ def test_no_output_holds(html, words):
 
 def test_no_page_wears_what_is_for_another_reader(html):
     """Jupyter Book would load every style sheet of `_static` on every page."""
-    epub = "reader.css"
-    assert (ROOT / "book" / "_static" / epub).exists()
-    assert [page.name for page in own_pages(html) if epub in page.read_text()] == []
+    for name, is_ours in (("type.css", True), ("reader.css", False)):
+        sheet = (ROOT / "book" / "_static" / name).read_text()
+        longest = max(re.findall(r"\{ ([^{}]*) \}", sheet), key=len)
+        assert (longest in (html / "_static" / "site.css").read_text()) == is_ours, longest
 
 
 def test_a_screen_reader_hears_what_a_switch_says(html):

@@ -55,7 +55,8 @@ def _facts(app: Sphinx) -> Path:
 def _state(app: Sphinx) -> str:
     """Return a checksum of all that Sphinx keeps of what it has read, of the pages, and of where they lie."""
     digest = hashlib.sha256(str(app.outdir).encode(errors="surrogateescape"))
-    written = [*Path(app.outdir).rglob("*.html"), *Path(app.outdir).glob("searchindex.js")]
+    kinds = ("*.html", "*.css", "searchindex.js")
+    written = [path for kind in kinds for path in Path(app.outdir).rglob(kind)]
     for path in (_facts(app), *sorted(written), *sorted(Path(app.doctreedir).rglob("*"))):
         if path.is_file() and path != _mark(app):
             digest.update(f"{path.name} {path.stat().st_size}\n".encode(errors="surrogateescape"))

@@ -125,7 +125,7 @@ def are_others(photos: Sequence[Photo], split: Split) -> bool:
     return False
 
 
-class _UnknownScale(ValueError):
+class _UnknownScaleError(ValueError):
     """A photograph has numbers of 32 bits, of which nobody knows which one is white."""
 
 
@@ -137,7 +137,7 @@ def _decode_into(image: Tensor, path: Path) -> str:
         raise
     except Image.DecompressionBombError:
         return "larger than Pillow decodes"
-    except _UnknownScale:
+    except _UnknownScaleError:
         return "of numbers whose scale the file does not say: save it with 8 or 16 bits a color"
     except Exception:  # on damaged bytes, Pillow's decoders raise a dozen kinds of errors
         return "cannot be decoded"
@@ -162,13 +162,13 @@ def _in_bytes(photo: Image.Image) -> Image.Image:
     Colors of a palette with a transparent one lose that here, which Pillow would warn of.
 
     Raises:
-        _UnknownScale: its numbers are of no known range, and Pillow would make black or white of them.
+        _UnknownScaleError: its numbers are of no known range, and Pillow would make black or white of them.
     """
     if photo.mode.startswith("I"):
         levels = np.asarray(photo)
-        if levels.max() >= 2**16:
-            raise _UnknownScale
+        if photo.mode == "I" and not (levels.min() >= 0 and 2**8 <= levels.max() < 2**16):
+            raise _UnknownScaleError  # a file of 16 bits may be opened so, and one of 32 bits is
         return Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8))
     if photo.mode == "F":
-        raise _UnknownScale
+        raise _UnknownScaleError
     return photo.convert("RGBA") if "transparency" in photo.info else photo

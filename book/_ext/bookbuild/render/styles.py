@@ -14,17 +14,21 @@ from typing import Any
 import tinycss2
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from tinycss2.ast import Node
 
 STATIC, SHEET = "_static", "site.css"
 # Those that the theme's layout would name; `_templates/static/webpack-macros.html` names none.
 THEME = ("styles/theme.css", "styles/bootstrap.css", "styles/pydata-sphinx-theme.css")
-ELSEWHERE = {"reader.css"}  # the EPUB's: Jupyter Book takes all that lies in `_static`
+FOR_EPUB = {"reader.css"}  # Jupyter Book takes all that lies in `_static`
 LINK = re.compile(rf"({STATIC}/{re.escape(SHEET)})(\?v=\w*)?")
-ADDRESS = re.compile(r"url\(\s*([\"']?)(?![\"'#/]|\w+:)([^\"')]+)\1\s*\)")
-# What can be the name of a class or of an element, in a page or in a script that makes some.
+ABSOLUTE = re.compile(r"#|/|\w+:")  # at its beginning: it means the same from any folder
+# What can be the name of a class or of an element, in a page or in a script that makes some; and all classes.
 WORD = re.compile(r"""[^\s"'`<>=.#,;:()\[\]{}\\]+""")
+CLASSES = re.compile(r'\bclass="([^"]*)"')
+MADE = {"bs-tooltip-auto"}  # by Bootstrap's script, out of parts
 GROUPS = ("media", "supports", "container", "layer")  # at-rules that hold rules
+PLAIN = {"rel": "stylesheet", "type": "text/css"}
 
 
 class SiteStyle:
@@ -38,8 +42,11 @@ class SiteStyle:
     ) -> None:
         """Let a page load the one sheet, and note of which others that is made."""
         styles = sorted(context["css_files"], key=lambda style: style.priority)
+        for style in styles:
+            if "://" in str(style.filename) or style.attributes.items() - PLAIN.items():
+                raise ExtensionError(f"{style} cannot be joined with the other style sheets of the site")
         names = [posixpath.relpath(str(style.filename), STATIC) for style in styles]
-        self._names = list(dict.fromkeys([*THEME, *(name for name in names if name not in ELSEWHERE)]))
+        self._names = list(dict.fromkeys([*THEME, *(name for name in names if name not in FOR_EPUB)]))
         context["css_files"] = [type(styles[0])(f"{STATIC}/{SHEET}")]
 
     def write(self, app: Sphinx, exception: Exception | None) -> None:
@@ -49,7 +56,8 @@ class SiteStyle:
         folder = Path(app.outdir, STATIC)
         pages = {path: path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html")}
         scripts = [path.read_text(encoding="utf-8") for path in folder.rglob("*.js")]
-        words = {word for text in (*pages.values(), *scripts) for word in WORD.findall(text)}
+        words = MADE | {word for text in (*pages.values(), *scripts) for word in WORD.findall(text)}
+        words |= {name for text in pages.values() for all in CLASSES.findall(text) for name in all.split()}
         sheet = "".join(rule for name in self._names for rule in needed(folder, name, words))
         (folder / SHEET).write_text(sheet, encoding="utf-8")
         link = rf"\1?v={hashlib.sha256(sheet.encode()).hexdigest()[:8]}"
@@ -61,8 +69,10 @@ class SiteStyle:
 
 def checksum(folder: Path) -> str:
     """Return a checksum over the book's own scripts and styles: pages are written again when one changes."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".css", ".js"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".css", ".js")):
+        total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()
 
 
 def needed(folder: Path, name: str, words: set[str]) -> Iterator[str]:
@@ -70,25 +80,49 @@ def needed(folder: Path, name: str, words: set[str]) -> Iterator[str]:
 
     Args:
         folder: of all sheets; addresses become relative to it.
-        name: of the sheet, below the folder. One that is not there has no rules: a site without playgrounds
-            has not theirs.
+        name: of the sheet, below the folder. That of the playgrounds has no rules where there are none.
         words: in which each class is, and each name of an element, that the pages have or can get.
+
+    Raises:
+        ExtensionError: there is no such sheet, or it imports what cannot be joined.
     """
     path = folder / name
-    if not path.exists():
+    if not path.exists() and name.startswith("playgrounds/"):
         return
-    here = posixpath.dirname(name)
-
-    def moved(address: re.Match[str]) -> str:
-        return f'url("{posixpath.normpath(posixpath.join(here, address[2].strip()))}")'
-
-    text = ADDRESS.sub(moved, path.read_text(encoding="utf-8"))
-    for rule in _parsed(text):
+    if not path.exists():
+        raise ExtensionError(f"the site has no style sheet {name}, which its pages ask for")
+    for rule in _parsed(path.read_text(encoding="utf-8-sig")):
         if rule.type == "at-rule" and rule.lower_at_keyword == "import":
-            (imported,) = (token.value for token in rule.prelude if token.type in ("string", "url"))
-            yield from needed(folder, posixpath.normpath(posixpath.join(here, imported)), words)
+            yield from needed(folder, _moved(_imported(rule, name), posixpath.dirname(name)), words)
         else:
+            _move(rule, posixpath.dirname(name))
             yield from _kept(rule, words)
+
+
+def _imported(rule: Node, name: str) -> str:
+    """Return the address of the sheet that a sheet of that name imports, which must be one of this site."""
+    said = [token for token in rule.prelude if token.type != "whitespace"]
+    first = said[0].arguments[0] if said and said[0].type == "function" and said[0].arguments else said[0]
+    if len(said) > 1 or first.type not in ("string", "url") or ABSOLUTE.match(first.value):
+        imports = tinycss2.serialize(rule.prelude).strip()
+        raise ExtensionError(f"{name} imports {imports}, which cannot be joined with it")
+    return str(first.value)
+
+
+def _move(node: Node, folder: str) -> None:
+    """Let all addresses in a rule of a folder's sheet be relative to the folder of all sheets."""
+    is_address = node.type == "function" and node.lower_name == "url"
+    for address in [node] if node.type == "url" else node.arguments if is_address else ():
+        if address.type in ("url", "string") and not ABSOLUTE.match(address.value):
+            moved = f'"{_moved(address.value, folder)}"'
+            address.representation = moved if is_address else f"url({moved})"
+    for part in () if is_address else ("prelude", "content", "arguments"):
+        for inner in getattr(node, part, None) or ():
+            _move(inner, folder)
+
+
+def _moved(address: str, folder: str) -> str:
+    return address if ABSOLUTE.match(address) else posixpath.normpath(posixpath.join(folder, address))
 
 
 def _parsed(sheet: str | Sequence[Node]) -> list[Node]:

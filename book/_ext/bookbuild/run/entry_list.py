@@ -24,7 +24,13 @@ PATIENCE = 60
 # What SQLite says of a database that is none, or not this one; all else has a cause outside of the file.
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # What SQLite says where a file that nobody else knows cannot be locked.
-LOCKLESS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM)
+LOCKLESS = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+)
 # A list's path as SQLAlchemy reads it off the address that jupyter-cache hands it → what SQLite takes for it.
 _addresses: dict[str, str] = {}
 
@@ -58,14 +64,15 @@ def _address(folder: Path) -> str:
 
 
 def _has_locks(folder: Path) -> bool:
+    beside = next(parent for parent in folder.absolute().parents if parent.exists())
     try:
         with (
-            tempfile.NamedTemporaryFile(dir=folder if folder.exists() else folder.parent) as own,
+            tempfile.NamedTemporaryFile(dir=beside) as own,
             closing(sqlite3.connect(own.name, timeout=0)) as database,
         ):
             database.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        return error.sqlite_errorcode & 0xFF not in LOCKLESS
+        return error.sqlite_errorcode not in LOCKLESS
     except OSError:  # only to be read, or full
         return True
     return True
