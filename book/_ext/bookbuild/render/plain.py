@@ -189,14 +189,16 @@ def _admonition(directive: _Directive, context: RenderContext) -> str:
     title, body = _title(directive), directive.body
     if directive.name != "admonition":
         body = f"{directive.argument}\n{body}"
-    lines = [f"**{_plain_line(title, env)}**", "", *_plain(body, env).splitlines()]
-    return "\n".join(f"> {line}".rstrip() for line in lines)
+    return _quotation(f"**{_plain_line(title, env)}**\n\n{_plain(body, env)}")
 
 
 def _margin(directive: _Directive, context: RenderContext) -> str:
     """Return a side remark as a quotation: a notebook has no margin."""
-    body = _plain(f"{directive.argument}\n{directive.body}", {**context.env, "quoted": True})
-    return "\n".join(f"> {line}".rstrip() for line in body.splitlines())
+    return _quotation(_plain(f"{directive.argument}\n{directive.body}", {**context.env, "quoted": True}))
+
+
+def _quotation(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
 def _title(directive: _Directive) -> str:
