@@ -1,5 +1,6 @@
 """The list of executed pages, jupyter-cache's database: opened wherever it lies, and waited for."""
 
+import functools
 import os
 import sqlite3
 import tempfile
@@ -60,14 +61,15 @@ def _address(folder: Path) -> str:
 
     There, on some network drives, every access would fail; see `bookbuild.run.cache.lock`, which says so.
     """
-    return Path(os.path.abspath(folder / LIST)).as_uri() + ("" if _has_locks(folder) else "?vfs=unix-none")
-
-
-def _has_locks(folder: Path) -> bool:
     beside = next(parent for parent in folder.absolute().parents if parent.exists())
+    return Path(os.path.abspath(folder / LIST)).as_uri() + ("" if _has_locks(beside) else "?vfs=unix-none")
+
+
+@functools.cache  # a drive's locks do not change while a build runs, which opens its list many times
+def _has_locks(folder: Path) -> bool:
     try:
         with (
-            tempfile.NamedTemporaryFile(dir=beside) as own,
+            tempfile.NamedTemporaryFile(dir=folder) as own,
             closing(sqlite3.connect(own.name, timeout=0)) as database,
         ):
             database.execute("BEGIN EXCLUSIVE")
