@@ -41,10 +41,14 @@ help: ## list the targets
 
 env: $(READY) ## create .venv with the locked packages (TORCH=cpu for PyTorch's CPU builds)
 
+# An environment that is a link is lent, and its owner's to make: nothing is installed into it from here.
+ifeq ($(shell [ -L $(VENV) ] && echo yes),yes)
+$(READY): ; $(error $(VENV) is a link to an environment that is not ready: run `make env` where it belongs)
+else
+
 # An environment belongs to its folder and to its interpreter: one that was copied, was moved, or has lost its
-# Python or got another one is made anew. One that is a link is lent, and its owner's to make.
-# An empty mark is of a time before it named its folder.
-STALE := $(shell [ ! -L $(VENV) ] && cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -Ic 'import pip' && \
+# Python or got another one is made anew. An empty mark is of a time before it named its folder.
+STALE := $(shell cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -Ic 'import pip' && \
     { [ ! -s .ready ] || [ "$$(cat .ready)" = "$$(cd .. && pwd -P)" ]; }; } >/dev/null 2>&1 && echo yes)
 ifeq ($(STALE),yes)
 .PHONY: $(READY)
@@ -58,6 +62,8 @@ $(READY): pyproject.toml $(LOCKS)
 	$(INSTALL_TORCH)
 	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	pwd -P > $(READY)
+
+endif
 
 hooks: $(READY) ## let git run .pre-commit-config.yaml's checks before each commit
 	$(BIN)/pre-commit install

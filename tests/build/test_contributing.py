@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from stand_in import script
 
 pytestmark = pytest.mark.quick
 
@@ -18,9 +19,8 @@ TOOLS = Path(sys.executable).parent
 def programs(tmp_path) -> Path:
     """A folder of programs that do nothing but say when they begin and when they end."""
     for name in ("ruff", "mypy", "lint-imports", "jupyter-book", "pytest"):
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\necho {name} $1 >> {tmp_path}/log\nsleep 0.1\necho . >> {tmp_path}/log\n")
-        path.chmod(0o755)
+        log = tmp_path / "log"
+        script(tmp_path / name, f"echo {name} $1 >> {log}\nsleep 0.1\necho . >> {log}")
     (tmp_path / ".ready").touch()
     return tmp_path
 
@@ -49,12 +49,6 @@ def checkout(tmp_path) -> Path:
     for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("requirements*.txt"))):
         shutil.copy(ROOT / name, folder)
     return folder
-
-
-def script(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
 
 
 MADE_ANEW = "interpreter -m venv --clear .venv"
@@ -107,13 +101,18 @@ def test_an_environment_without_its_interpreter_is_made_anew(checkout):
     assert MADE_ANEW in made(checkout, "env", "PYTHON=echo interpreter")
 
 
-def test_an_environment_that_is_lent_is_never_cleared(checkout, tmp_path):
+def test_nothing_is_installed_into_an_environment_that_is_lent(checkout, tmp_path):
+    """Its owner would import the borrower's package. It is older than the files of a new checkout."""
     environment(checkout)
     borrower = tmp_path / "borrower"
     shutil.copytree(checkout, borrower, ignore=shutil.ignore_patterns(".venv"))
     (borrower / ".venv").symlink_to(checkout / ".venv")
-    (checkout / ".venv" / ".ready").touch()
+    (borrower / "pyproject.toml").touch()
     assert NOTHING in made(borrower, "env", "PYTHON=echo interpreter")
+    (checkout / ".venv" / ".ready").unlink()
+    told = told_by_make(borrower, "env")
+    assert told.returncode
+    assert "is not ready: run `make env` where it belongs" in told.stderr
 
 
 def test_pip_installs_into_the_environment_whatever_a_user_has_set(checkout):
