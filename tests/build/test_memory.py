@@ -99,7 +99,7 @@ def test_a_rehearsal_fails_above_the_limit(tmp_path, monkeypatch, held):
     monkeypatch.setattr(notebooks, "require_fit", lambda programs: None)
     monkeypatch.setattr(notebooks, "run_watched", run_watched)
     (tmp_path / "scratch").mkdir()
-    arguments = (notebook, tmp_path / "scratch", tmp_path, notebooks.Environment())
+    arguments = (notebook, "http://127.0.0.1", tmp_path / "scratch", tmp_path, notebooks.Environment())
     if held > memory.LIMIT:
         with pytest.raises(notebooks.RehearsalError, match=r"held up to 1\.50 GB of memory; Binder ends"):
             notebooks.rehearse(*arguments)

@@ -1,5 +1,6 @@
 """A notebook on another machine: it installs the book's package, runs, and changes nothing that was there."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -25,9 +26,10 @@ CHAPTER = (
 # A chapter
 
 ```{code-cell}
-from dlbook import data, metrics
+from dlbook import data, metrics, pages
 import torch
 
+assert pages.load("cnn/two", "note") == "handed on"
 print(data.__file__, torch.ones(1), metrics.accuracy(torch.eye(2), torch.tensor([0, 1])))
 ```
 """
@@ -71,8 +73,15 @@ def checkout(folder: Path, tqdm: str = "") -> Path:
 
 
 def write_notebook(folder: Path, repository: str | None) -> None:
+    """Write what a build writes: a notebook, and the file of another page that it loads."""
+    file = "_saved/cnn/two/1/note.json"
+    saved = folder / "_build" / "html" / file
+    saved.parent.mkdir(parents=True)
+    saved.write_text('"handed on"')
+    address = f"https://someone.github.io/book/{file}"
+    loads = {"cnn/two": {"note": (address, hashlib.sha256(saved.read_bytes()).hexdigest())}}
     around = Surroundings("cnn/one", site="", number=str, provenance=str, myst=(), references={})
-    notebook = to_notebook(CHAPTER, around, repository, git(folder, "rev-parse", "HEAD"))
+    notebook = to_notebook(CHAPTER, around, repository, git(folder, "rev-parse", "HEAD"), loads)
     path = folder / "_build" / "notebooks" / "cnn" / "one.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
@@ -80,13 +89,19 @@ def write_notebook(folder: Path, repository: str | None) -> None:
 
 def rehearse(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bookbuild", "rehearse", *options]
-    environment = os.environ | {"PYTHONPATH": str(folder / "book" / "_ext")}
+    environment = os.environ | {
+        "PYTHONPATH": str(folder / "book" / "_ext"),
+        "DLBOOK_DATA": str(folder / "data"),
+    }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.usefixtures("package_index")
 def test_a_notebook_installs_the_package_and_nothing_that_is_there(tmp_path):
-    """Also where an older numpy lies behind the one that is used, and metadata are broken, as on Colab."""
+    """Also where an older numpy lies behind the one that is used, and metadata are broken, as on Colab.
+
+    The notebook loads what another page saved, from the site that was built: no published one has it yet.
+    """
     write_notebook(checkout(tmp_path), "https://github.com/someone/book")
     told = rehearse(tmp_path, "--untidy")
     assert told.returncode == 0, told.stderr

@@ -40,10 +40,10 @@ def bare(monkeypatch) -> pytest.MonkeyPatch:
 
 
 def test_pip_s_settings_reach_uv_in_pip_s_order(bare, tmp_path):
-    assert not set(uv.VARIABLES.values()) & uv.variables().keys()
+    assert not set(uv.VARIABLES.values()) & uv.told()[0].keys()
     (tmp_path / "pip.conf").write_text(SETTINGS)
     bare.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    found = uv.variables()
+    found = uv.told()[0]
     assert found["UV_INDEX_URL"] == "https://install.example/simple"
     assert found["SSL_CERT_FILE"] == "/etc/company's own.pem"
     assert found["UV_INSECURE_HOST"] == "one.example two.example"
@@ -51,7 +51,7 @@ def test_pip_s_settings_reach_uv_in_pip_s_order(bare, tmp_path):
     assert found["UV_FIND_LINKS"] == f"{Path.home()},/usr,https://three.example/wheels"
     assert found["SSL_CLIENT_CERT"] == "/etc/own.pem"
     bare.setenv("PIP_INDEX_URL", "https://variable.example/simple")
-    assert uv.variables()["UV_INDEX_URL"] == "https://variable.example/simple"
+    assert uv.told()[0]["UV_INDEX_URL"] == "https://variable.example/simple"
 
 
 @pytest.fixture

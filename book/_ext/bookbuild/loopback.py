@@ -5,8 +5,9 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -44,6 +45,11 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
         for name, value in self.headers_to_send.items():
             self.send_header(name, value)
         super().end_headers()
+
+    def copyfile(self, *files: Any) -> None:
+        """Send a file, and say nothing of a browser that leaves before it has all of it."""
+        with suppress(ConnectionError):
+            super().copyfile(*files)
 
     def log_message(self, *_: object) -> None:
         """Say nothing of each file."""

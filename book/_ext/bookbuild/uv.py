@@ -29,6 +29,21 @@ SECTIONS = ("global", "install", ":env:")
 PROGRAM = Path(sys.executable).with_name("uv")
 
 
+def told() -> tuple[dict[str, str], list[str]]:
+    """Return uv's environment and options: what pip is told, and what the user has set for uv itself."""
+    settings = _settings()
+    found = {
+        variable: SEPARATORS.get(variable, " ").join(settings[name])
+        for name, variable in VARIABLES.items()
+        if name in settings
+    }
+    if "UV_EXTRA_INDEX_URL" in found:  # pip looks at all of them; the lock's hashes say what is meant
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    # For this uv has no variable.
+    options = ["--no-index"] if " ".join(settings.get("no-index", [])).lower() in YES else []
+    return found | os.environ, options
+
+
 def _settings() -> dict[str, list[str]]:
     """Return what pip is told: a setting → its words."""
     ask = [sys.executable, "-m", "pip", "config", "list"]
@@ -46,23 +61,6 @@ def _settings() -> dict[str, list[str]]:
     return found
 
 
-def options() -> list[str]:
-    """Return pip's settings for which uv has no variable."""
-    return ["--no-index"] if " ".join(_settings().get("no-index", [])).lower() in YES else []
-
-
-def variables() -> dict[str, str]:
-    """Return the environment's variables for uv: pip's settings, and what the user has set for uv itself."""
-    found = {
-        VARIABLES[name]: SEPARATORS.get(VARIABLES[name], " ").join(said)
-        for name, said in _settings().items()
-        if name in VARIABLES
-    }
-    if "UV_EXTRA_INDEX_URL" in found:  # pip looks at all of them; the lock's hashes say what is meant
-        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    return found | os.environ
-
-
 def _there(place: str) -> str:
     """Return where packages lie; an empty text for a folder that is not there, which stops uv and not pip."""
     path = Path(place).expanduser()
@@ -75,4 +73,5 @@ if __name__ == "__main__":
             f"error: there is no {PROGRAM}. Where pip is told to install elsewhere (`target` or `prefix` in "
             "pip.conf, see `pip config list`), take that out, and run `make env`"
         )
-    os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:], *options()], variables())
+    environment, options = told()
+    os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:], *options], environment)

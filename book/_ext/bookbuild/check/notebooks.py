@@ -1,8 +1,9 @@
 """Run notebooks as a reader on Colab does: from the first cell to the last, where the book is not installed.
 
 Each notebook gets a new environment that holds what Colab's holds, in the locked versions or others that
-`Environment` names. It is run as it is published, on the CPU; git alone is told to take the repository's
-GitHub address for this checkout.
+`Environment` names. It is run as it will be published, on the CPU. As nothing is published yet, git is told
+to take the repository's GitHub address for this checkout, and what other pages hand on to it comes from the
+site that was built.
 """
 
 import os
@@ -20,7 +21,10 @@ from pathlib import Path
 
 from bookbuild import memory, termination, uv
 from bookbuild.book import Book
+from bookbuild.loopback import served
+from bookbuild.repository import pages_address
 from bookbuild.run import isolation
+from bookbuild.summary import SAVED
 
 ON_COLAB = [
     "filelock",
@@ -96,8 +100,7 @@ def run_watched(*command: str | Path, **environment: str) -> tuple[str, int]:
 
 def new_environment(folder: Path, root: Path, kind: Environment) -> Path:
     """Make an environment with what Colab has, and return its folder of programs."""
-    known = uv.variables()
-    options = uv.options()
+    known, options = uv.told()
     install: list[str | Path] = [uv.PROGRAM, "pip", "install", "--quiet", f"--python={folder}", *options]
     builds = ["--torch-backend", "cpu"] if version("torch").endswith("+cpu") else []
     locks = [f"--constraints={root / lock}" for lock in ("requirements.txt", "requirements-torch.txt")]
@@ -153,11 +156,12 @@ def require_fit(programs: Path) -> None:
         raise RehearsalError("the packages do not fit together: " + "; ".join(said or [told.stderr]))
 
 
-def rehearse(notebook: Path, scratch: Path, root: Path, kind: Environment) -> Rehearsal:
+def rehearse(notebook: Path, site: str, scratch: Path, root: Path, kind: Environment) -> Rehearsal:
     """Run one notebook in an environment of its own.
 
     Args:
         notebook: as the build wrote it.
+        site: the address at which what was built is served.
         root: the checkout, with the lock files.
         scratch: an empty folder for the environment and the outputs.
         kind: of the environment.
@@ -166,7 +170,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, kind: Environment) -> Re
         RehearsalError: the notebook installs nothing, fails, changes what was there, or holds more memory
             than a page may.
     """
-    installs = INSTALLED_FROM.search(notebook.read_text(encoding="utf-8"))
+    text = notebook.read_text(encoding="utf-8")
+    installs = INSTALLED_FROM.search(text)
     if installs is None:
         raise RehearsalError(
             f"{notebook} installs nothing: build it for a repository, GITHUB_REPOSITORY=you/book make book, "
@@ -175,7 +180,8 @@ def rehearse(notebook: Path, scratch: Path, root: Path, kind: Environment) -> Re
     programs = new_environment(scratch / "environment", root, kind)
     before = packages(programs)
     copy = scratch / notebook.name
-    copy.write_bytes(notebook.read_bytes())
+    published = pages_address(*installs["repository"].split("/")[-2:])
+    copy.write_text(text.replace(f"{published}{SAVED}/", f"{site}/{SAVED}/"), encoding="utf-8")
     started = time.monotonic()
     # The kernel's memory, and not that of the program which starts it.
     _, peak = run_watched(
@@ -220,9 +226,9 @@ def rehearse_all(book: Book, names: Sequence[str], kind: Environment) -> int:
         return 1
     went: dict[Path, Rehearsal] = {}
     for path in paths:
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, served(book.html) as site:
             try:
-                found = went[path] = rehearse(path, Path(scratch), book.root, kind)
+                found = went[path] = rehearse(path, site, Path(scratch), book.root, kind)
             except RehearsalError as error:
                 print(f"error: {error}", file=sys.stderr)
             else:
