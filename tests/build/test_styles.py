@@ -65,7 +65,9 @@ def test_a_sheet_that_is_not_there_is_named_but_for_that_of_no_playgrounds(sheet
         list(needed(sheets, "styles/absent.css", set()))
 
 
-@pytest.mark.parametrize("said", ['"two.css" print', '"https://x.org/a.css"', 'url("//x.org/a")', "two"])
+@pytest.mark.parametrize(
+    "said", ['"two.css" print', '"https://x.org/a.css"', 'url("//x.org/a")', "two", "", "url()"]
+)
 def test_what_cannot_be_joined_is_named(sheets, said):
     (sheets / "one.css").write_text(f"@import {said};")
     with pytest.raises(ExtensionError, match="cannot be joined"):

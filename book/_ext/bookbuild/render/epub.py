@@ -106,7 +106,10 @@ def made(app: Sphinx) -> str:
 
 
 def adapt(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Open what is folded, as nothing can be pressed; a figure's own code is left out, as on paper."""
+    """Open what is folded, as nothing can be pressed; a figure's own code is left out, as on paper.
+
+    Cells of tables become plain lines.
+    """
     for cell in [each for each in doctree.findall(nodes.container) if each.get("nb_element") == "cell_code"]:
         for hidden in [child for child in cell if isinstance(child, HideCodeCellNode)]:
             cell.replace(hidden, [] if "tag_hide-input" in cell["classes"] else hidden.children)
@@ -115,6 +118,10 @@ def adapt(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         (text,) = (part for part in summary if "sd-summary-text" in part.get("classes", []))
         title = nodes.title("", "", *text.children)
         folded.parent.replace(folded, nodes.admonition("", title, *content.children, ids=folded["ids"]))
+    # MuPDF, and what is made of it, lays the paragraphs of a row over one another.
+    for cell in doctree.findall(nodes.entry):
+        if len(cell) == 1 and isinstance(cell[0], nodes.paragraph):
+            cell.replace(cell[0], nodes.inline("", "", *cell[0].children))
     pictures.make_plain(app, doctree, docname)
 
 

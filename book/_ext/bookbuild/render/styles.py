@@ -102,11 +102,13 @@ def needed(folder: Path, name: str, words: set[str]) -> Iterator[str]:
 def _imported(rule: Node, name: str) -> str:
     """Return the address of the sheet that a sheet of that name imports, which must be one of this site."""
     said = [token for token in rule.prelude if token.type != "whitespace"]
-    first = said[0].arguments[0] if said and said[0].type == "function" and said[0].arguments else said[0]
-    if len(said) > 1 or first.type not in ("string", "url") or ABSOLUTE.match(first.value):
+    if len(said) == 1 and said[0].type == "function":
+        said = said[0].arguments
+    is_address = len(said) == 1 and said[0].type in ("string", "url") and said[0].value
+    if not is_address or ABSOLUTE.match(said[0].value):
         imports = tinycss2.serialize(rule.prelude).strip()
         raise ExtensionError(f"{name} imports {imports}, which cannot be joined with it")
-    return str(first.value)
+    return str(said[0].value)
 
 
 def _move(node: Node, folder: str) -> None:
