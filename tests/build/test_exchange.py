@@ -19,6 +19,7 @@ from bookbuild.run.data_sets import answers
 from bookbuild.run.exchange import CacheError, download, merge, merge_from
 from conftest import ROOT
 from small_book import Book
+from stand_in import stand_in
 
 PLAIN = "import torch\nfrom dlbook import initial\nprint('plain')"
 
@@ -137,11 +138,8 @@ def test_a_bundle_of_certificates_that_is_not_there_is_named(tmp_path, monkeypat
 
 def knows_an_alias(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let SSH know GitHub as *work* too; it reads the settings of the account, whatever HOME is."""
-    script = folder / "bin" / "ssh"
-    script.parent.mkdir()
-    script.write_text('#!/bin/sh\nif [ "$3" = work ]; then set -- -G -- github.com; fi\necho "hostname $3"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    lines = 'if [ "$3" = work ]; then set -- -G -- github.com; fi\necho "hostname $3"'
+    stand_in(folder, "ssh", lines, monkeypatch)
 
 
 GITHUB = [
@@ -194,12 +192,8 @@ def test_any_remote_may_lead_to_github_and_origin_goes_first(tmp_path, monkeypat
 def test_a_remote_without_an_address_hides_no_other(tmp_path, monkeypatch):
     """Newer versions of git fail there, where older ones say its name."""
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    script = tmp_path / "bin" / "git"
-    script.parent.mkdir()
     refusing = 'case "$*" in *"get-url origin") exit 2;; esac'
-    script.write_text(f'#!/bin/sh\n{refusing}\nexec {shutil.which("git")} "$@"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    stand_in(tmp_path, "git", f'{refusing}\nexec {shutil.which("git")} "$@"', monkeypatch)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     subprocess.run(["git", "-C", tmp_path, "config", "remote.origin.prune", "true"], check=True)
     add = ["git", "-C", tmp_path, "remote", "add", "them", "https://github.com/someone/book"]

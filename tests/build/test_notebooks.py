@@ -1,6 +1,5 @@
 """The notebooks that a build writes, and the buttons that open them."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ from bs4 import BeautifulSoup
 from pybtex.database import Entry, Person
 from rendered_book import RenderedBook
 from small_book import Book
+from stand_in import stand_in
 from test_workflows import git
 
 
@@ -65,11 +65,8 @@ def test_a_build_writes_notebooks_and_buttons_of_the_repository(tmp_path):
 
 def let_git_distrust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let git take every checkout for somebody else's, as it does for the root of a container."""
-    script = folder / "bin" / "git"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    lines = f'GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"'
+    stand_in(folder, "git", lines, monkeypatch)
     monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
 
 

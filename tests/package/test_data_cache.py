@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -204,7 +205,8 @@ print((peak() - before) / split.images.nbytes)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's count of memory")
 def test_a_warm_cache_takes_hardly_more_memory_than_the_data(directory, monkeypatch):
-    monkeypatch.setitem(REGISTRY, "cifar10", replace(REGISTRY["cifar10"], counts=(30_000, 1_000)))
+    entry: Any = REGISTRY["cifar10"]
+    monkeypatch.setitem(REGISTRY, "cifar10", replace(entry, counts=(30_000, 1_000)))
     images = torch.zeros(31_000, 3, 32, 32, dtype=torch.uint8)
     everything = Split(images, torch.arange(31_000) % 10, TRAIN.classes)
     cache.write(ENTRIES["cifar10"], Content(everything[:30_000], everything[30_000:], "", "", "copy"))

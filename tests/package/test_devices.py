@@ -5,10 +5,12 @@ The GPU is an imitated one, which refuses what a real one refuses.
 
 from functools import partial
 
+import fake_device
 import numpy as np
 import pytest
 import torch
 from fake_device import fake_cuda
+from small_book import FRONT_MATTER
 from torch import nn
 
 from dlbook import (
@@ -16,6 +18,7 @@ from dlbook import (
     data,
     ensemble,
     initialization,
+    pages,
     receptive_field,
     runtime,
     saliency,
@@ -164,3 +167,21 @@ def test_what_a_gpu_takes_the_imitated_one_takes():
         network = nn.Linear(4, 1).to("cuda")
         network(there).backward()
         assert network.weight.grad.device.type == "cuda"
+
+
+def test_pages_are_executed_on_the_imitated_gpu_and_hand_files_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(fake_device, "BOOK", tmp_path)
+    monkeypatch.setenv(pages.LOADS, "{}")  # and so it is restored
+    again = "results.report(count=3)"  # a name that each page may use once
+    cells = {
+        "first": f'{again}; pages.save("numbers", {{"n": torch.arange(3, device="cuda")}})',
+        "second": f'{again}; assert pages.load("first", "numbers")["n"].sum() == 3',
+        "mixed": 'pages.load("first", "numbers")["n"] + torch.ones(3, device="cuda")',
+    }
+    for page, code in cells.items():
+        text = f"```{{code-cell}} ipython3\nimport torch\nfrom dlbook import pages, results\n{code}\n```\n"
+        (tmp_path / f"{page}.md").write_text(f"{FRONT_MATTER}\n{text}")
+    well = fake_device.execute_in_turn(["first", "second", "mixed"], tmp_path / "files")
+    assert [next(well), next(well)] == ["first", "second"]
+    with pytest.raises(RuntimeError, match="same device"):
+        next(well)

@@ -118,7 +118,8 @@ def test_the_recipe_makes_a_file_that_loads(tmp_path, monkeypatch):
     """One short epoch on the stand-in, from start to file."""
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
     phases = [dataclasses.replace(phase, epochs=1) for phase in recipe.PHASES]
-    cifar10 = data.Dataset("few", *_few(), data.Source("cifar10", "few", True, "0" * 64, "MIT"))
+    train, test = _few()
+    cifar10 = data.Dataset("few", train, test, data.Source("cifar10", "few", True, "0" * 64, "MIT"))
     monkeypatch.setattr(recipe.data, "load", lambda name: cifar10)
     path = tmp_path / "made.safetensors"
     recipe.train(path, phases)

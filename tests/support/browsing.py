@@ -46,7 +46,7 @@ def open_page(
     context.route(lambda url: not url.startswith("http://127.0.0.1"), refuse)
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: "Security Policy" in said.text and errors.append(said.text))
+    page.on("console", lambda said: errors.extend([said.text] if "Security Policy" in said.text else []))
     page.goto(url, wait_until="load")
     return page, errors
 

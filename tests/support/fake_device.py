@@ -12,15 +12,17 @@ that loads the files of another comes behind it::
 
 import contextlib
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import jupytext
+import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -138,23 +140,32 @@ def fake_cuda() -> Iterator[None]:
         yield
 
 
-def execute(page: str, files: Path) -> None:
-    """Execute a page's cells; what it saves is there for the pages after it."""
+def execute(page: str, files: Path) -> dict[str, tuple[str, str]]:
+    """Execute a page's cells on the fake device; return path and checksum of what it saved, by name."""
     (files / page).mkdir(parents=True)
     os.environ[pages.SAVES] = str(files / page)
-    pages._saved.clear()
     notebook = jupytext.read(BOOK / f"{page}.md")
     names: dict[str, Any] = {"__name__": "__main__"}
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code":
-            exec(compile(cell.source, f"{page}, cell {number}", "exec"), names)
-    saved = {name: [str(files / page / file.name), file.sha256] for name, file in pages.saved().items()}
-    os.environ[pages.LOADS] = json.dumps(json.loads(os.environ.get(pages.LOADS, "{}")) | {page: saved})
+    with fake_cuda():
+        for number, cell in enumerate(notebook.cells, start=1):
+            if cell.cell_type == "code":
+                exec(compile(cell.source, f"{page}, cell {number}", "exec"), names)
+                plt.close("all")  # as after a cell of a notebook
+    return {name: (str(files / page / file.file), file.sha256) for name, file in pages.saved().items()}
+
+
+def execute_in_turn(names: Sequence[str], files: Path) -> Iterator[str]:
+    """Execute pages, each in a process of its own; yield the name of each that ended well."""
+    saved: dict[str, dict[str, tuple[str, str]]] = {}
+    for name in names:
+        os.environ[pages.LOADS] = json.dumps(saved)
+        with multiprocessing.get_context("fork").Pool(1) as process:
+            saved[name] = process.apply(execute, (name, files))
+        yield name
 
 
 if __name__ == "__main__":
     os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1"}
-    with tempfile.TemporaryDirectory() as folder, fake_cuda():
-        for name in sys.argv[1:]:
-            execute(name, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in execute_in_turn(sys.argv[1:], Path(folder)):
             print(f"{name}: no device is mixed", flush=True)

@@ -74,7 +74,7 @@ def without_locks(folder: Path, scratch: Path, code: int = errno.ENOLCK) -> dict
     """
     source, library = scratch / "refusing.c", scratch / "refusing.so"
     source.write_text(REFUSING)
-    command = ["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"]
+    command: list[str | Path] = ["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"]
     if sys.platform != "linux" or not shutil.which("cc") or subprocess.run(command).returncode:
         pytest.skip("no C compiler of Linux is here, to refuse SQLite its locks")
     return {

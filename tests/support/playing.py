@@ -234,6 +234,7 @@ def playgrounds_of_the_site() -> list[Playground]:
 def saved_bytes(html: Path, name: str) -> bytes:
     """Return what the page saved for a playground, as safetensors writes it."""
     (about,) = [each for each in playgrounds_of_the_site() if each.name == name]
+    assert about.data, f"the page saves nothing for {name}"
     return gzip.decompress((html / about.data).read_bytes())
 
 

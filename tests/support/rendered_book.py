@@ -151,8 +151,8 @@ class RenderedBook:
         )
         try:
             app.build()
-            self.said = app._status.getvalue()
-            return app._warning.getvalue()
+            self.said = app.status.getvalue()
+            return app.warning.getvalue()
         finally:
             app.cleanup()
 

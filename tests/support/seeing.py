@@ -34,7 +34,7 @@ class Seeing:
 
 
 @pytest.fixture
-def seeing(tmp_path, monkeypatch) -> Seeing:
+def seeing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seeing:
     """What `bookbuild.memory` sees of the processes that it watches."""
     found, held = Seeing(tmp_path / "seen"), memory.held
 

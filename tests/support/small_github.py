@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from conftest import ROOT
-from expressions import fill, holds
+from expressions import Functions, fill, holds
 from small_runner import Kept, Machine, git
 
 
@@ -87,13 +87,7 @@ class GitHub:
         run, content = Run(), read(f".github/workflows/{workflow}.yml")
         jobs = content["jobs"]
         for name, job in jobs.items():
-            behind = ancestors(name, jobs)
-            status = {
-                "success": lambda behind=behind: all(run.outcomes[each] == "success" for each in behind),
-                "failure": lambda behind=behind: any(run.outcomes[each] == "failure" for each in behind),
-                "cancelled": lambda: False,  # which asks for the run, and not for a job before
-                "always": lambda: True,
-            }
+            status = status_after({run.outcomes[each] for each in ancestors(name, jobs)})
             needed = {
                 each: {"result": run.outcomes[each], "outputs": run.outputs.get(each, {})}
                 for each in needs(job)
@@ -150,3 +144,13 @@ def ancestors(name: str, jobs: dict[str, Any]) -> set[str]:
     """Return the jobs behind which one runs, however far: GitHub's ``success()`` asks for all of them."""
     direct = needs(jobs[name])
     return {*direct, *(far for each in direct for far in ancestors(each, jobs))}
+
+
+def status_after(outcomes: set[str]) -> Functions:
+    """Return GitHub's functions of a job's condition, for the outcomes of all jobs behind which it runs."""
+    return {
+        "success": lambda: outcomes <= {"success"},
+        "failure": lambda: "failure" in outcomes,
+        "cancelled": lambda: False,  # which asks for the run, and not for a job before
+        "always": lambda: True,
+    }

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expressions import fill, holds
+from expressions import Functions, fill, holds
 
 if TYPE_CHECKING:
     from small_github import GitHub, Run
@@ -47,7 +47,7 @@ class Machine:
         self.contexts = contexts | {"env": self.environment, "steps": {}}
         self.outcome = "success"
         self.saves: list[tuple[Path, str]] = []
-        self.functions = {
+        self.functions: Functions = {
             "success": lambda: self.outcome == "success",
             "always": lambda: True,
             "contains": lambda text, part: part in text,

@@ -8,24 +8,28 @@ import struct
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dlbook.data.entries import Archive, Entry
+from dlbook.data.entries import Archive
 from dlbook.data.registry import REGISTRY
 
 Files = dict[str, bytes]
 # A file is written for each example: on a busy disk that takes as long as it takes.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+# The pickler that is written in Python, whose parts can be replaced, has no types.
+PythonPickler: Any = pickle._Pickler
 
-class Python2Pickler(pickle._Pickler):
+
+class Python2Pickler(PythonPickler):
     """Writes byte strings as Python 2 did, which is how CIFAR-10 was pickled."""
 
-    dispatch = pickle._Pickler.dispatch.copy()
+    dispatch = PythonPickler.dispatch.copy()
 
     def save_bytes(self, text: bytes) -> None:
         self.write(pickle.BINSTRING + struct.pack("<i", len(text)) + text)
@@ -33,7 +37,7 @@ class Python2Pickler(pickle._Pickler):
 
     dispatch[bytes] = save_bytes
 
-    def save_global(self, found: object, name: str | None = None) -> None:
+    def save_global(self, found: Any, name: str | None = None) -> None:
         module = found.__module__.replace("numpy._core", "numpy.core")
         self.write(pickle.GLOBAL + f"{module}\n{found.__name__}\n".encode())
         self.memoize(found)
@@ -94,11 +98,11 @@ def jpeg(random: np.random.Generator, height: int = 24, width: int = 30) -> byte
 def flower_photos() -> Files:
     """Forty photographs, eight a class."""
     random = np.random.default_rng(3)
-    names = REGISTRY["flower_photos"].classes
-    return {f"flower_photos/{name}/{i}.jpg": jpeg(random) for name in names for i in range(8)}
+    entry: Any = REGISTRY["flower_photos"]
+    return {f"flower_photos/{name}/{i}.jpg": jpeg(random) for name in entry.classes for i in range(8)}
 
 
-def tiny_world() -> tuple[dict[str, Entry], dict[str, Files]]:
+def tiny_world() -> tuple[dict[str, Any], dict[str, Files]]:
     """Return entries for the registry, without sources, and each one's archives."""
     mnist, fashion = digits(0), digits(1)
     archives = {
@@ -118,7 +122,7 @@ def tiny_world() -> tuple[dict[str, Entry], dict[str, Files]]:
     return entries, archives
 
 
-def tiny_entry(name: str, files: Files) -> Entry:
+def tiny_entry(name: str, files: Files) -> Any:
     described = tuple(
         Archive(file, len(content), hashlib.sha256(content).hexdigest()) for file, content in files.items()
     )
@@ -131,7 +135,7 @@ def final_files(name: str) -> list[Path]:
     return [file.relative_to(entry.directory) for file in entry.files]
 
 
-def mutate(good: bytes, draw, header: int) -> bytes:
+def mutate(good: bytes, draw: st.DataObject, header: int) -> bytes:
     """Change bytes at a place that is as often in the header as behind it."""
     limit = draw.draw(st.sampled_from([min(header, len(good) - 1), len(good) - 1]))
     place = draw.draw(st.integers(0, limit))
