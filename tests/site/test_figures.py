@@ -29,13 +29,21 @@ def seen(page: Page) -> np.ndarray:
 
 def drawings(page: Page) -> list[np.ndarray]:
     """Return what can be seen of each drawing: int, (H, W, 3)."""
-    whole = seen(page)  # first: a font that comes late moves what is below
-    boxes = page.locator(DRAWING).evaluate_all(
+    for _ in range(10):
+        before, whole, boxes = places(page), seen(page), places(page)
+        if boxes == before:  # what comes late, such as a font, moves what is below
+            break
+    assert boxes == before, "the page does not come to rest"
+    inside = ([*map(round, (top + 1, bottom - 1, left + 1, right - 1))] for top, bottom, left, right in boxes)
+    return [whole[top:bottom, left:right] for top, bottom, left, right in inside]
+
+
+def places(page: Page) -> list[list[float]]:
+    """Return where the drawings are, in pixels of the whole page: top, bottom, left, right."""
+    return page.locator(DRAWING).evaluate_all(
         """images => images.map(image => image.getBoundingClientRect()).filter(({width}) => width > 0)
             .map(({top, bottom, left, right}) => [top + scrollY, bottom + scrollY, left, right])"""
     )
-    inside = ([*map(round, (top + 1, bottom - 1, left + 1, right - 1))] for top, bottom, left, right in boxes)
-    return [whole[top:bottom, left:right] for top, bottom, left, right in inside]
 
 
 def stands_on(shown: np.ndarray, color: list[int]) -> bool:

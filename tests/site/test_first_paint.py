@@ -31,7 +31,7 @@ def brightness(page: Page) -> float:
 
 def open_without_other_scripts(browser: Browser, url: str, scheme: str, stored: str | None = None) -> Page:
     """Open a page of whose script files only the one that chooses the colors can be loaded."""
-    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(color_scheme=scheme)
     context.set_default_timeout(PATIENCE)
     if stored:
         context.add_init_script(f"localStorage.setItem('mode', '{stored}')")

@@ -112,6 +112,15 @@ def test_it_fits_on_a_phone_and_can_be_read(playground, name, scheme):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_nothing_moves_where_a_reader_wants_no_motion(playground, name):
+    moving = "each => each.getAnimations({subtree: true}).map(one => one.effect.target.outerHTML)"
+    with playground(name, reduced_motion="reduce") as found:
+        for button in found.element.locator("button:visible:enabled").all()[:5]:
+            button.hover()
+            assert found.element.evaluate(moving) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_without_scripts_the_fallback_stands(playground, name):
     with playground(name, java_script_enabled=False, start=False) as found:
         assert found.element.locator(".fallback").is_visible()
