@@ -1,10 +1,13 @@
 """The built site in a real browser: what a reader sees on a desk and on a phone, by day and by night."""
 
+import itertools
 import re
+from collections.abc import Iterator
 
 import pytest
 from browsing import open_page, wait_until
 from looking import accessibility_faults, focus_in_header, names_in_header
+from playwright.sync_api import Page
 from topics import CHAPTERS, PAGES
 
 WITH_EXERCISES = [path for path, text in CHAPTERS.items() if "{admonition} Exercise" in text]
@@ -22,21 +25,32 @@ def path(request):
     return request.param
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1300, 390])
-def test_nobody_is_kept_out(browser, address, path, width, scheme):
+@pytest.fixture(scope="module", params=itertools.product(PAGES, [1300, 390]), ids="{0[0]}-{0[1]}".format)
+def untouched(request, browser, address) -> Iterator[tuple[Page, list[str]]]:
+    """Each page at both widths, for tests that only look at it; and what went wrong when it was opened."""
+    path, width = request.param
+    page, errors = open_page(browser, f"{address}/{path}", width)
+    yield page, errors
+    page.context.close()
+
+
+def test_nobody_is_kept_out(untouched):
     """By color, by the keyboard or by a screen reader, as far as axe-core can tell."""
-    page, _ = open_page(browser, f"{address}/{path}", width, scheme=scheme)
+    page, _ = untouched
+    assert accessibility_faults(page) == []
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_nobody_is_kept_out_in_the_dark(browser, address, path, width):
+    page, _ = open_page(browser, f"{address}/{path}", width, scheme="dark")
     assert accessibility_faults(page) == []
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-def test_no_page_is_wider_than_the_screen(browser, address, path, width):
-    page, errors = open_page(browser, f"{address}/{path}", width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_no_page_is_wider_than_the_screen(untouched):
+    page, errors = untouched
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert errors == []
-    page.context.close()
 
 
 def test_the_keyboard_is_seen_in_the_header(browser, address):
@@ -70,15 +84,14 @@ def test_no_number_in_a_table_is_broken(browser, address, path):
     page.context.close()
 
 
-def test_code_in_a_sentence_is_not_cut_off(browser, address, path):
-    page, _ = open_page(browser, f"{address}/{path}", width=390)
+def test_code_in_a_sentence_is_not_cut_off(untouched):
+    page, _ = untouched
     cut_off = page.evaluate(
         """[...document.querySelectorAll(".bd-article :is(p, li) code")]
            .filter(code => !code.closest("table") && code.getBoundingClientRect().right > innerWidth)
            .map(code => code.textContent)"""
     )
     assert cut_off == []
-    page.context.close()
 
 
 def test_one_search_field_and_no_empty_header(browser, address, path):
@@ -192,9 +205,8 @@ def test_a_root_stands_in_its_line(browser, address):
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [390, 1300])
-def test_the_beginning_of_a_formula_can_be_seen(browser, address, path, width):
-    page, _ = open_page(browser, f"{address}/{path}", width)
+def test_the_beginning_of_a_formula_can_be_seen(untouched):
+    page, _ = untouched
     cut = page.locator("div.math").evaluate_all(
         """all => {
             const left = part => part.getBoundingClientRect().left;
@@ -203,4 +215,3 @@ def test_the_beginning_of_a_formula_can_be_seen(browser, address, path, width):
         }"""
     )
     assert cut == []
-    page.context.close()
