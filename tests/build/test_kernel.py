@@ -1,6 +1,8 @@
 """One page in one kernel: how much it may put out, and what it dies of."""
 
 import re
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,4 +54,30 @@ with open("mapped", "wb+") as file:
 def test_a_kernel_that_dies_without_a_word_is_given_one(tmp_path, code, message):
     assert re.search(
         rf"cell 1 \(line 14\) of page failed: .*{message}", str(run_of(tmp_path, code).execute(1))
+    )
+
+
+def test_a_kernel_starts_where_another_program_was_faster_to_take_a_port(tmp_path, monkeypatch):
+    with socket.socket() as faster:
+        faster.bind(("127.0.0.1", 0))
+        faster.listen()
+        port = faster.getsockname()[1]
+        monkeypatch.setattr(
+            "jupyter_client.connect.LocalPortCache.find_available_port", lambda self, ip: port
+        )
+        assert run_of(tmp_path, "1 + 1").execute(1) is None
+
+
+def test_a_kernel_starts_where_temporary_files_lie_too_deep_for_a_socket(tmp_path, monkeypatch):
+    deep = tmp_path / ("deep" * 30)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert run_of(tmp_path, "1 + 1").execute(1) is None
+
+
+def test_a_kernel_that_dies_before_its_first_cell_fails_the_page_and_not_the_build(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel.isolation, "ARGUMENTS", ["--IPKernelApp.exec_lines=import os; os._exit(1)"])
+    failure = run_of(tmp_path, "1 + 1").execute(1)
+    assert (
+        str(failure) == "the kernel of page failed: RuntimeError: Kernel died before replying to kernel_info"
     )

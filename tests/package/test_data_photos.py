@@ -240,6 +240,15 @@ def test_photographs_from_the_official_archive_are_the_original_until_one_change
     assert REGISTRY["flower_photos"].state().startswith("copy")
 
 
+def test_photographs_that_were_just_decoded_fill_no_memory(directory):
+    """As always later, they are mapped: they share their memory with the file, and a change of it shows."""
+    images = data.load("flower_photos").train.images
+    with (directory / "flower_photos" / "train.safetensors").open("r+b") as file:
+        file.seek(-images.nbytes, os.SEEK_END)
+        file.write(bytes(images.nbytes))
+    assert not images.any()
+
+
 def test_photographs_in_a_full_or_read_only_folder_are_decoded_each_time(directory, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -141,8 +141,12 @@ class ImageSet(Entry):
             if self.is_present():
                 with suppress(DataError):
                     return self.read().completed()
-            content = self.make()
+            content = self._as_kept(self.make())
             shutil.rmtree(self.downloads, ignore_errors=True)
+        return content
+
+    def _as_kept(self, content: "Content") -> "Content":
+        """Return what was just made as it is read from now on; a kind that could not keep it, as it is."""
         return content
 
     def _dataset(self, content: "Content") -> "Dataset":

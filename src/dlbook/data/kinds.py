@@ -121,6 +121,12 @@ class Cached(ImageSet):
                 cache.write(self, complete)
         return complete
 
+    def _as_kept(self, content: "Content") -> "Content":
+        """Return the cache that was just written, which is mapped: what was made fills the memory."""
+        with suppress(DataError):  # a folder that cannot be written has none
+            return self.read().completed()
+        return content
+
     def _identity(self) -> str:
         if all(map(self.is_published, self.files)):
             return "original"

@@ -1,10 +1,13 @@
 """Kernels that see nothing of the user's own settings: what a page shows depends on its key alone."""
 
 import os
+import tempfile
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
+import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
@@ -45,11 +48,29 @@ ARGUMENTS = [
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts the interpreter that the build runs on, whatever kernels are installed on this machine."""
+    """Starts the interpreter that the build runs on, whatever kernels are installed on this machine.
+
+    Build and kernel speak through sockets in a folder of their own. A port that Jupyter found free may be
+    another program's before the kernel binds it, and then the kernel dies.
+    """
 
     @default("kernel_spec_manager")
     def _own_kernel(self) -> KernelSpecManager:
         return KernelSpecManager(parent=self, kernel_dirs=[])
+
+    @default("transport")
+    def _own_transport(self) -> str:
+        longest = zmq.IPC_PATH_MAX_LEN  # of the operating system, in bytes
+        return "ipc" if len(os.fsencode(f"{self._sockets}-1")) <= longest else "tcp"
+
+    @default("ip")
+    def _own_place(self) -> str:
+        return self._sockets if self.transport == "ipc" else "127.0.0.1"
+
+    @cached_property
+    def _sockets(self) -> str:
+        self._folder = tempfile.TemporaryDirectory(prefix="dlbook-")  # there as long as this manager is
+        return f"{self._folder.name}/kernel"
 
 
 def variables(settings: Path) -> dict[str, str]:

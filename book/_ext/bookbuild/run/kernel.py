@@ -157,7 +157,7 @@ class PageRun:
                 self._client.execute(env=environment)
         except CellExecutionError as error:
             return self._failure(f"{error.ename}: {error.evalue}", COLORS.sub("", str(error)))
-        except (CellControlSignal, DeadKernelError) as error:
+        except (CellControlSignal, RuntimeError) as error:  # of nbclient: the kernel died, or never began
             if self._size > acceptance.LARGEST:
                 return self._failure(acceptance.too_large())
             return self._failure(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
