@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 import torch
 from small_web import ARCHIVES, Server, entries
@@ -34,6 +35,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def chapter_paths() -> list[Path]:
     """Return the sources of all chapters, in alphabetical order."""
     return sorted((ROOT / "book" / "cnn").rglob("*.md"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one test more at a time than there are cores: most wait for a browser, or for a slow line."""
+    return joblib.cpu_count() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
