@@ -10,6 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from bookbuild.run.isolation import OwnKernelManager
 
 from dlbook import visualize
 from dlbook.training import History
@@ -128,7 +129,7 @@ def test_every_figure_of_a_notebook_appears_once():
         "from dlbook.visualize import classifiers\nclassifiers.confusion(torch.eye(2).long(), 'ab');",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook).execute()
+    nbclient.NotebookClient(notebook, kernel_manager_class=OwnKernelManager).execute()
     pictures = [[o for o in cell.outputs if "image/png" in o.get("data", {})] for cell in notebook.cells]
     assert [len(found) for found in pictures] == [1, 1, 1]
 

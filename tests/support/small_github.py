@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 from expressions import Functions, fill, holds
 from small_runner import Kept, Machine, git
+from stand_in import script
 
 
 @dataclass
@@ -55,10 +56,7 @@ class GitHub:
         self.runs = 0
         git(folder, "init", "-q", "--bare", "--initial-branch=main", "origin.git")
         for program in ("gh", "npx"):
-            path = folder / "stubs" / program
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(f'#!/bin/sh\necho "{program} $*" >> {folder}/{program}.log\n')
-            path.chmod(0o755)
+            script(folder / "stubs" / program, f'echo "{program} $*" >> {folder}/{program}.log')
 
     def run(
         self, workflow: str, gpu_runner: str = "", runners: str = "", branch: str = "main", cut_off: str = ""

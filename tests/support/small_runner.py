@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expressions import Functions, fill, holds
+from stand_in import script
 
 if TYPE_CHECKING:
     from small_github import GitHub, Run
@@ -194,10 +195,7 @@ class Machine:
 def lend_environment(checkout: Path) -> None:
     """Give a clone the programs of this test's environment, as `make env` would, but no installer."""
     programs = checkout / ".venv" / "bin"
-    programs.mkdir(parents=True)
     for tool in TOOLS.iterdir():
         if os.access(tool, os.X_OK) and not tool.name.startswith(("uv", "pip")):
-            wrapper = programs / tool.name
-            wrapper.write_text(f'#!/bin/sh\nexec "{tool}" "$@"\n')
-            wrapper.chmod(0o755)
+            script(programs / tool.name, f'exec "{tool}" "$@"')
     (checkout / ".venv" / ".ready").touch()
