@@ -179,6 +179,7 @@ class EditKernel extends Playground {
     }
     this.video = video;
     this.camera.ariaPressed = "true";
+    this.said("The camera is on. What it sees stays on this machine.");
     const next = () => {
       if (this.video !== video) return;
       this.take(video, video.videoWidth, video.videoHeight);

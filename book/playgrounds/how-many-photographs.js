@@ -47,7 +47,7 @@ class HowManyPhotographs extends Playground {
   async start({tensors}) {
     this.names = new TextDecoder().decode(/** @type {Uint8Array} */ (tensors.names.data)).split("\n");
     this.paint = await photographs(tensors.photographs, SIDE);
-    this.worker = new Worker(new URL("./how-many-photographs/worker.js", import.meta.url), {type: "module"});
+    this.worker = this.employ(new URL("./how-many-photographs/worker.js", import.meta.url));
     this.worker.addEventListener("message", ({data}) => this.heard(data));
     this.worker.postMessage({tensors, kinds: KINDS});
     await breathe();

@@ -1,6 +1,7 @@
 // @ts-check
 // <look-inside>: the chapter's trained network on a photograph, value by value.
 
+import {ink} from "./core/contrast.js";
 import {breathe, button, choice, controls, make, menu, pen, signed} from "./core/elements.js";
 import {network, next} from "./core/layered-cnn.js";
 import {largest, likeliest, softmax} from "./core/layers.js";
@@ -40,7 +41,7 @@ function table(numbers, onclick) {
   const color = scale(numbers), element = make("div", {className: "numbers"}, ...numbers.map((value, k) => {
     const shade = color(value).map(Math.round), cell = onclick ? button(short(value), () => onclick(k)) : make("span", {}, short(value));
     cell.style.background = `rgb(${shade})`;
-    cell.style.color = shade[1] < 110 ? "#fff" : "#000"; // the stronger a color here, the less green is in it
+    cell.style.color = ink(shade);
     return cell;
   }));
   element.style.gridTemplateColumns = `repeat(${Math.sqrt(numbers.length)}, 1fr)`;
@@ -85,10 +86,8 @@ class LookInside extends Playground {
       x => this.pick(Math.floor(x * this.parts.length)), right => this.pick(this.picked + right));
     this.answers = this.classes.map((_, channel) => button("", () => this.go(ANSWER, channel)));
     this.stage.append(
-      controls(this.photo.element, button("Your photograph…", async () => {
-        const {ask} = await import("./core/own-photograph.js");
-        ask(side, pixels => this.bring(pixels), text => this.said(text));
-      }), this.layer.element),
+      controls(this.photo.element, button("Your photograph…", () => import("./core/own-photograph.js").then(
+        ({ask}) => ask(side, pixels => this.bring(pixels), text => this.said(text)), () => this.missing())), this.layer.element),
       figure(this.picture, "The value sees what lies in the square."),
       figure(this.reach, "The gradient: the redder, the more a pixel matters."),
       make("div", {className: "maps"}, figure(this.maps, "All maps of the layer. Click, or use arrow keys.")),
@@ -191,6 +190,7 @@ class LookInside extends Playground {
   /** @param {number} channel */
   pick(channel) {
     this.picked = Math.min(this.parts.length - 1, Math.max(0, channel));
+    if (this.parts.length) this.said(`${this.added}.`);
     this.refresh();
   }
 
@@ -210,6 +210,12 @@ class LookInside extends Playground {
     const {level, across, down, height, width} = this.grid;
     if (x < 0 || y < 0 || x >= across * width || y >= down * height) return;
     this.go(level, Math.floor(y / height) * across + Math.floor(x / width), y % height, x % width);
+  }
+
+  /** What the picked channel adds, in words. */
+  get added() {
+    const {level, picked, parts} = this;
+    return `${level > 1 ? `Channel ${picked}` : COLORS[picked]} adds ${short(parts[picked])}`;
   }
 
   /** What is looked at, in words. */
@@ -269,7 +275,7 @@ class LookInside extends Playground {
     const {parts, level, picked, place} = this, n = parts.length, layer = this.layers[level - 1], below = this.outputs[level - 1];
     const {values, weights} = factors(layer, below, place, picked), all = values.map((value, k) => value * weights[k]), isSmall = level < ANSWER;
     this.detail.replaceChildren(
-      make("p", {}, (n ? `${level > 1 ? `Channel ${picked}` : COLORS[picked]} adds ${short(parts[picked])}${isSmall ? ", values × weights = products" : `: the mean of its map times ${short(weights[0] * weights.length)}`}. ` : "")
+      make("p", {}, (n ? `${this.added}${isSmall ? ", values × weights = products" : `: the mean of its map times ${short(weights[0] * weights.length)}`}. ` : "")
         + (level > 1 ? "Click a value to go to it." : "")),
       table(values, level > 1 ? k => {
         const at = window(layer, below, place)[k], width = below.shape[2];

@@ -28,32 +28,29 @@ class Side {
 
   /**
    * @param {string} color
-   * @param {() => import("./core/safetensors.js").File} file
-   * @param {() => void} heard  is called when something has been found
+   * @param {StartANetwork} home  hears when something has been found
    */
-  constructor(color, file, heard) {
+  constructor(color, home) {
     this.color = color;
-    this.file = file;
-    this.heard = heard;
+    this.home = home;
   }
 
   /** Give up what is being computed, and ask for something else. @param {object} request */
   ask(request) {
     this.stop();
-    this.#worker = new Worker(new URL("./start-a-network/worker.js", import.meta.url), {type: "module"});
-    this.#worker.addEventListener("message", ({data: {signal, progress}}) => {
+    this.#worker = this.home.employ(new URL("./start-a-network/worker.js", import.meta.url));
+    this.#worker.onmessage = ({data: {signal, progress}}) => {
       if (signal) this.signal = signal;
       if (progress) this.losses.push(progress.loss);
       if (progress?.accuracy !== undefined) this.accuracy = progress.accuracy;
-      this.heard();
-    });
-    this.#worker.postMessage({tensors: this.file().tensors});
+      this.home.heard();
+    };
+    this.#worker.postMessage({tensors: this.home.file.tensors});
     this.#worker.postMessage({request});
   }
 
   stop() {
     this.#worker?.terminate();
-    this.#worker = undefined;
   }
 }
 
@@ -64,7 +61,7 @@ class StartANetwork extends Playground {
   formula = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   pause;
-  sides = ["yours", "rival"].map(name => new Side(name, () => this.file, () => this.heard()));
+  sides = ["yours", "rival"].map(name => new Side(name, this));
   schemes = ["Yours", "Rival"].map(name => menu(name, titles(SCHEMES), () => this.change()));
   activation = menu("Activation", titles(ACTIVATIONS), () => this.change());
   width = slider("Width", {min: 8, max: 96, step: 8}, () => this.change(), value => `${value} units`);

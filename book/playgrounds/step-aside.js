@@ -45,7 +45,8 @@ class StepAside extends Playground {
   brought = 0;
   /** Where a pointer took hold. @type {{x: number, y: number, right: number, down: number} | undefined} */
   grip;
-  worker = new Worker(new URL("./step-aside/worker.js", import.meta.url), {type: "module"});
+  /** @type {any} */
+  worker;
 
   /** @param {import("./core/safetensors.js").File} file */
   start({tensors}) {
@@ -55,7 +56,8 @@ class StepAside extends Playground {
     this.gray = Array.from(tensors.mean.data, value => 255 * value);
     this.classes = lines(tensors.classes);
     this.photographs = titles.map((_, n) => data.subarray(n * size, (n + 1) * size));
-    this.worker.onmessage = ({data}) => this.heard(data);
+    this.worker = this.employ(new URL("./step-aside/worker.js", import.meta.url));
+    this.worker.onmessage = (/** @type {MessageEvent} */ {data}) => this.heard(data);
     this.worker.postMessage({tensors});
 
     const range = {min: -FARTHEST, max: FARTHEST, step: 1};
@@ -76,10 +78,8 @@ class StepAside extends Playground {
       onpointermove: event => this.drag(event),
       onlostpointercapture: () => { this.grip = undefined; },
     });
-    const own = async () => {
-      const {ask} = await import("./core/own-photograph.js");
-      ask(side, pixels => this.bring(-1, pixels), text => this.said(text));
-    };
+    const own = () => import("./core/own-photograph.js").then(
+      ({ask}) => ask(side, pixels => this.bring(-1, pixels), text => this.said(text)), () => this.missing());
     this.stage.append(
       this.seen.element,
       make("div", {className: "settings"}, controls(this.photo.element, button("Your photograph…", own)),

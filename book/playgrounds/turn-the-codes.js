@@ -158,15 +158,24 @@ class TurnTheCodes extends Playground {
     });
   }
 
-  /** Say what the bits cost on average, for all validation images. */
+  /** Say what is drawn, and what the bits cost on average, for all validation images. */
   tell() {
     const {bits} = this.now, place = BITS.indexOf(bits);
     const [linear, deep] = NAMES.map(name => this.file.tensors[`${name}.errors`].data);
     const exact = `${linear[BITS.length - 1].toFixed(4)} with the linear decoder and ${deep[BITS.length - 1].toFixed(4)} with the deep one`;
-    this.said(bits === EXACT ? `Over all validation images, and with codes that are not rounded, the error is ${exact}.`
+    const cost = bits === EXACT ? `Over all validation images, and with codes that are not rounded, the error is ${exact}.`
       : `With ${bits} ${bits === 1 ? "bit" : "bits"} for a number, a digit takes ${bytes(NUMBERS, bits)} bytes. Over all validation images, the error is `
         + `${linear[place].toFixed(4)} with the linear decoder and ${deep[place].toFixed(4)} with the deep one; not rounded, `
-        + `${linear[BITS.length - 1].toFixed(4)} and ${deep[BITS.length - 1].toFixed(4)}.`);
+        + `${linear[BITS.length - 1].toFixed(4)} and ${deep[BITS.length - 1].toFixed(4)}.`;
+    this.said(`${this.drawn()} ${cost}`);
+  }
+
+  /** What the decoders draw, in words. */
+  drawn() {
+    const {from, to, blend: share} = this.now, [start, end] = [from, to].map(image => this.names[image]);
+    const turns = NAMES.filter(name => this.turned[name].size)
+      .map(name => `; numbers of the ${name} code that are turned: ${this.turned[name].size}`);
+    return `Drawn: ${share === 0 ? start : share === 100 ? end : `${share}% of the way from ${start} to ${end}`}${turns.join("")}.`;
   }
 }
 

@@ -142,6 +142,19 @@ export class Playground extends HTMLElement {
     if (this.#status.textContent !== text) this.#status.textContent = text;
   }
 
+  /** Say that a script which is fetched only now cannot be had, as where the site was published anew meanwhile. */
+  missing() {
+    this.said("A part of this playground could not be loaded. Load the page anew to try again.");
+  }
+
+  /**
+   * Start a worker.
+   * @param {URL} address  of its script
+   */
+  employ(address) {
+    return Object.assign(new Worker(address, {type: "module"}), {onerror: () => this.missing()});
+  }
+
   /**
    * Keep what a reader has set in the address, so that a link to it leads here again.
    * @param {Record<string, string | number>} state  only what differs from the first state

@@ -1,6 +1,7 @@
 // @ts-check
 // How numbers are shown: nine of them in a table, or a photograph's.
 
+import {ink} from "../core/contrast.js";
 import {make, pen} from "../core/elements.js";
 
 /** A number to three digits behind the point. @param {number} value */
@@ -14,9 +15,9 @@ export const short = value => `${Math.round(value * 1000) / 1000 || 0}`.replace(
  */
 export function table(caption, numbers, color) {
   const cells = numbers.map(number => {
-    const cell = make("span", {}, short(number)), [red, green, blue] = color(number);
-    cell.style.background = `rgb(${red} ${green} ${blue})`;
-    cell.style.color = green > 110 ? "black" : "white";
+    const cell = make("span", {}, short(number)), shade = color(number);
+    cell.style.background = `rgb(${shade})`;
+    cell.style.color = ink(shade);
     return cell;
   });
   return make("figure", {}, make("div", {className: "nine"}, ...cells), make("figcaption", {}, caption));

@@ -8,6 +8,7 @@ import pytest
 from bare_page import BarePage
 from bookbuild.render.playgrounds import LARGEST, served
 from conftest import ROOT
+from looking import accessibility_faults
 from playing import opened, playgrounds_of_the_site
 from safetensors.torch import load
 
@@ -16,6 +17,18 @@ NAMES = sorted(path.stem for path in SOURCES.glob("*.js"))
 MOST_SCRIPT = 12_000  # bytes of a playground's modules, packed
 AT_ONCE = re.compile(r"""(?:from|import|URL\()\s*["'](\.{1,2}/[^"']+)["']""")
 SVG = "http://www.w3.org/2000/svg"  # what kind of element is made; nothing is fetched
+SMALLEST = 11  # pixels of text
+# Every text of a playground that is seen, and its size on the screen; in a chart, which is scaled, too.
+TEXTS = """element => {
+    const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
+    while (walk.nextNode()) {
+        const text = walk.currentNode.data, parent = walk.currentNode.parentElement;
+        if (!text.trim() || !parent.checkVisibility() || parent.closest(".fallback")) continue;
+        const scale = parent.closest("svg")?.getScreenCTM().a ?? 1;
+        found.push({text, size: scale * parseFloat(getComputedStyle(parent).fontSize)});
+    }
+    return found;
+}"""
 CONTROLS = "button, select, input, summary, [tabindex='0']"
 
 
@@ -90,17 +103,21 @@ def test_it_runs_asks_no_other_host_and_a_keyboard_reaches_every_control(playgro
         assert found.errors == []
 
 
+@pytest.mark.parametrize("width", [1300, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_fits_on_a_phone_and_can_be_read(playground, name, scheme):
-    with playground(name, width=390, scheme=scheme, has_touch=True) as found:
-        assert found.page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_it_fits_into_the_page_and_can_be_read(playground, name, scheme, width):
+    with playground(name, width=width, scheme=scheme, has_touch=width == 390) as found:
+        assert found.page.evaluate("document.documentElement.scrollWidth") <= width
         cut_off = found.page.evaluate(
             f"""[...document.querySelectorAll("{name} :is(button, select, input, canvas, p, figcaption)")]
                 .map(each => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
-                .filter(([, box]) => box.width && (box.left < 0 || box.right > 390)).map(([html]) => html)"""
+                .filter(([, box]) => box.width && (box.left < 0 || box.right > {width}))
+                .map(([html]) => html)"""
         )
         assert cut_off == []
+        assert [text for text in found.element.evaluate(TEXTS) if text["size"] < SMALLEST] == []
+        assert found.element.locator("[role=status], [aria-live]").count() == 1
         small = found.page.evaluate(
             f"""[...document.querySelectorAll("{name} :is(button, select)")]
                 .map(each => [each.textContent, each.getBoundingClientRect()])
@@ -108,7 +125,47 @@ def test_it_fits_on_a_phone_and_can_be_read(playground, name, scheme):
                 .map(([text]) => text)"""
         )
         assert small == []
+        assert accessibility_faults(found.page) == []
         assert found.errors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_finger_scrolls_the_page_wherever_it_draws_nothing(playground, name):
+    """On what reaches across the whole phone, a reader would else be stuck."""
+    with playground(name, width=390, has_touch=True) as found:
+        session = found.page.context.new_cdp_session(found.page)
+        parts = found.element.locator("canvas, input[type=range], button, svg, p, figcaption").all()
+        seen = [part for part in parts if part.is_visible()]
+        scrolling = [
+            part for part in seen if part.evaluate("each => getComputedStyle(each).touchAction") != "none"
+        ]
+        assert scrolling
+        for part in scrolling[:: max(1, len(scrolling) // 8)]:
+            part.evaluate("each => each.scrollIntoView({block: 'center'})")
+            before, box = found.page.evaluate("scrollY"), part.bounding_box()
+            place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+            session.send("Input.synthesizeScrollGesture", place | {"yDistance": -120, "speed": 4000})
+            found.wait_for(f"scrollY > {before}")
+        assert found.errors == []
+
+
+LATE = {
+    "how-many-photographs": "**/worker.js",
+    "start-a-network": "**/worker.js",
+    "step-aside": "**/worker.js",
+    "look-inside": "**/own-photograph.js",
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_script_that_cannot_be_had_later_is_said(playground, name):
+    """As in a page that was open while the site was published anew."""
+    with playground(name, start=False) as found:
+        found.page.route(LATE[name], lambda route: route.abort())
+        found.come()
+        if "photograph.js" in LATE[name]:
+            found.run().element.get_by_role("button", name="Your photograph").click()
+        found.hear("could not be loaded. Load the page anew")
 
 
 @pytest.mark.parametrize("name", NAMES)

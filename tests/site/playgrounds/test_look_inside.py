@@ -158,6 +158,7 @@ def test_a_value_can_be_followed_down_to_the_pixels_and_its_sum_is_shown(playgro
         found.page.keyboard.press("ArrowRight")
         found.drawn()
         assert found.element.locator(".detail p").inner_text().startswith("Green adds")
+        assert found.status.startswith("Green adds")
         assert first.partition(" ")[0] in ("Red", "Green", "Blue")
         found.element.get_by_role("button", name="cat").first.click()
         said(found, "The logit of cat:")

@@ -173,11 +173,13 @@ def test_memory_stays_flat(start):
         for (let k = 0; k < times; k++) {
             element.width.value = 8 + 8 * (k % 10);
             element.change();
+            element.sides.forEach((side, k) => side.ask(element.settings(k))); // a reader has paused
             await new Promise(requestAnimationFrame);
         }
     }"""
     with start() as opened:
         assert opened.growth(use) < 1_000_000
+        assert len(opened.page.workers) <= 2  # one a network; those before are ended
 
 
 @pytest.mark.slow
