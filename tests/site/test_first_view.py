@@ -13,6 +13,7 @@ from topics import CHAPTERS, PAGES
 
 # Bytes that a page may send until it rests, before and after somebody has scrolled to its first figure.
 WITHOUT_FIGURES, WITH_FIGURES = 300_000, 500_000
+FONTS = 100_000  # bytes of the letters that one page shows
 # Pixels from the window's top to the heading that a link leads to, where the page goes on below.
 HEADER = 150
 # Of a window, that what is seen may move by: what Google calls a good "cumulative layout shift" is a tenth.
@@ -77,6 +78,7 @@ def test_a_first_view_is_light_and_stands_still(browser, slow_address, html, pat
     pictures = sum(size for url, size in sizes.items() if url.startswith("/_images/"))
     assert sum(sizes.values()) - pictures <= WITHOUT_FIGURES, sizes
     assert sum(sizes.values()) <= WITH_FIGURES, sizes
+    assert sum(size for url, size in sizes.items() if "/fonts/" in url) <= FONTS, sizes
     moved = page.evaluate("self.moved")
     assert sum(value for value, _ in moved) <= SHIFT, moved
     page.context.close()

@@ -30,6 +30,17 @@ def own_pages(html: Path) -> list[Path]:
     return [page for page in html.rglob("*.html") if "_static" not in page.parts]
 
 
+# What a search engine, a browser's tab and its guard against foreign scripts read.
+HEAD = ("title", "meta[name=description]", "meta[http-equiv=Content-Security-Policy]", "link[rel~=icon]")
+
+
+def test_every_page_has_a_whole_head(html):
+    for page in own_pages(html):
+        for part in HEAD:
+            (found,) = parse(page).select(f"head {part}")
+            assert (found.get("content") or found.get("href") or found.get_text()).strip(), (page, part)
+
+
 @pytest.mark.parametrize("topic", topics(), ids=lambda topic: topic.core)
 def test_a_core_page_shows_many_outputs_and_a_deeper_one_some(html, topic):
     assert len(parse(html / f"{topic.core}.html").select(".cell_output")) > 5

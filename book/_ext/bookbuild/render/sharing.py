@@ -31,7 +31,9 @@ def describe(
     title = Markup(context.get("title", "")).striptags()
     if page == app.config.root_doc:
         context["docstitle"] = ""  # its title is the book's own, and would stand there twice
-    if doctree is None:
+    if doctree is None:  # the search, the index
+        about = {"description": f"{title} · {app.config.html_title}"}
+        context["metatags"] = context.get("metatags", "") + "".join(map(_tag, about.items()))
         return
     tags = _card(app, page, title, doctree)
     site = site_address(Path(app.srcdir).parent)
