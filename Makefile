@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOCKS  := requirements.txt requirements-torch.txt requirements-uv.txt
 PORT   ?= 8000
+# pip fetches from where the user has told it to, and installs here, whatever it was told.
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # uv, which would not look at pip's settings by itself.
 UV     := PYTHONPATH=book/_ext $(BIN)/python -m bookbuild.uv pip
 
@@ -57,7 +59,8 @@ endif
 $(READY): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=…")'
 	[ -z "$(STALE)" ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(PIP) download --dest $(VENV)/fetched --require-hashes -r requirements-uv.txt
+	env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_CONFIG_FILE=/dev/null $(PIP) install --no-index --find-links $(VENV)/fetched --require-hashes -r requirements-uv.txt
 	$(UV) install --python $(BIN)/python --require-hashes -r requirements.txt
 	$(INSTALL_TORCH)
 	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .

@@ -117,8 +117,9 @@ def test_nothing_is_installed_into_an_environment_that_is_lent(checkout, tmp_pat
 
 def test_pip_installs_into_the_environment_whatever_a_user_has_set(checkout):
     said = environment(checkout)
-    (pip,) = [line for line in said if line.startswith("python -m pip")]
-    assert pip.endswith("requirements-uv.txt, user 0, target ")
+    fetched, installed = [line for line in said if line.startswith("python -m pip")]
+    assert " download " in fetched
+    assert installed.endswith("requirements-uv.txt, user 0, target ")
     # The rest is uv's, which is told what pip was told of the package index.
     assert len([line for line in said if line.startswith("python -m bookbuild.uv pip install")]) == 3
 

@@ -1,6 +1,8 @@
 """Where packages come from: what a user has told pip holds for uv, too, and what uv was told goes first."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -58,15 +60,26 @@ def test_pip_s_settings_reach_uv_in_pip_s_order(bare, tmp_path):
 def index(tmp_path) -> Path:
     """The folder of a package index with one small package."""
     name = "small_thing-1.0-py3-none-any.whl"
-    (tmp_path / "index" / "small-thing").mkdir(parents=True)
+    pack(tmp_path / "index" / "small-thing" / name, {"small_thing.py": ""})
     (tmp_path / "index" / "small-thing" / "index.html").write_text(f'<a href="{name}">{name}</a>')
-    with zipfile.ZipFile(tmp_path / "index" / "small-thing" / name, "w") as wheel:
-        wheel.writestr("small_thing.py", "")
-        about = "small_thing-1.0.dist-info"
-        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: small-thing\nVersion: 1.0\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{about}/RECORD", f"small_thing.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n")
     return tmp_path / "index"
+
+
+def pack(wheel: Path, files: dict[str, str]) -> None:
+    """Write a package with these files, name and version as the wheel's own name says."""
+    name, version = wheel.name.split("-")[:2]
+    about = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files = files | {f"{name}-{version}.dist-info/{part}": said for part, said in about.items()}
+    record = "".join(f"{path},,\n" for path in files)
+    wheel.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(wheel, "w") as packed:
+        for path, text in (files | {f"{name}-{version}.dist-info/RECORD": record}).items():
+            file = zipfile.ZipInfo(path)
+            file.external_attr = 0o100755 << 16  # a program can be run
+            packed.writestr(file, text)
 
 
 def install(target: Path, **told: str) -> bool:
@@ -101,10 +114,30 @@ def test_where_pip_may_ask_no_index_uv_does_not_either(bare, index, tmp_path):
         assert install(tmp_path / "folder", PIP_INDEX_URL=NOWHERE, PIP_NO_INDEX="Yes", PIP_FIND_LINKS=folder)
 
 
-def test_where_pip_has_put_uv_elsewhere_the_setting_is_named(tmp_path):
-    python = tmp_path / "python"
-    python.symlink_to(sys.executable)
-    paths = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
-    told = subprocess.run([python, "-m", "bookbuild.uv", "pip"], env=paths, capture_output=True, text=True)
-    assert told.returncode == 1
-    assert told.stderr.startswith(f"error: there is no {tmp_path}/uv.")
+SELF = """#!python
+import sys
+print("uv", *sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("setting", ["target", "prefix", "root"])
+def test_uv_is_fetched_as_pip_is_told_and_installed_where_it_belongs(bare, tmp_path, setting):
+    """Of a uv that only says what it was asked, which a folder of wheels has and no index."""
+    wheel = tmp_path / "wheels" / "uv-1.0-py3-none-any.whl"
+    pack(wheel, {"uv-1.0.data/scripts/uv": SELF})
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "book" / "_ext", checkout / "book" / "_ext")
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-torch.txt"):
+        shutil.copy(ROOT / name, checkout)
+    checksum = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout / "requirements-uv.txt").write_text(f"uv==1.0 --hash=sha256:{checksum}\n")
+    (tmp_path / "pip.conf").write_text(
+        f"[global]\nno-index = true\nfind-links = {wheel.parent}\n{setting} = {tmp_path / 'elsewhere'}\n"
+    )
+    bare.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "env", f"PYTHON={sys.executable}"]
+    told = subprocess.run(command, cwd=checkout, env=outside, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "uv pip install" in told.stdout
+    assert not (tmp_path / "elsewhere").exists()

@@ -68,10 +68,5 @@ def _there(place: str) -> str:
 
 
 if __name__ == "__main__":
-    if not PROGRAM.exists():
-        sys.exit(
-            f"error: there is no {PROGRAM}. Where pip is told to install elsewhere (`target` or `prefix` in "
-            "pip.conf, see `pip config list`), take that out, and run `make env`"
-        )
     environment, options = told()
     os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:], *options], environment)
