@@ -59,10 +59,10 @@ def test_an_interrupted_build_keeps_what_was_computed_and_leaves_no_kernel(book)
     assert book.build() == ["plain"]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 def test_whatever_ends_a_build_ends_its_kernels(book, name):
     """And what these have started, where the build itself can still do something about it."""
-    start = WORKING if name == "SIGTERM" else ""
+    start = "" if name == "SIGKILL" else WORKING
     for page in ("data", "plain"):
         book.write(page, start + ENDLESS)
     processes = book.end(2, signal.Signals[name], DLBOOK_WORKERS="2")

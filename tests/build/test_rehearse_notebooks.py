@@ -133,23 +133,34 @@ pathlib.Path("number").write_text(str(started.pid))
 started.wait()
 """
 REHEARSING = """\
-import sys
+import os, pathlib, signal, sys, time
+from bookbuild import memory
 from bookbuild.check import notebooks
 from bookbuild.termination import terminable
+
+class Stopped:
+    def __init__(self, *_, **__):
+        while not (number.exists() and number.read_text()): time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+number = pathlib.Path("number")
+if sys.argv[2:]: memory.Watch = Stopped
 with terminable():
     notebooks.run(sys.executable, "-c", sys.argv[1])
 """
 
 
-def test_a_rehearsal_that_is_stopped_leaves_no_kernel(tmp_path):
-    command = [sys.executable, "-c", REHEARSING, STARTING]
+@pytest.mark.parametrize("early", [[], ["before it is watched"]])
+def test_a_rehearsal_that_is_stopped_leaves_no_kernel(tmp_path, early):
+    command = [sys.executable, "-c", REHEARSING, STARTING, *early]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
     rehearsal = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
     number, deadline = tmp_path / "number", time.monotonic() + PATIENCE
     while not (number.exists() and number.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     kernel = psutil.Process(int(number.read_text()))
-    rehearsal.terminate()
+    if not early:
+        rehearsal.terminate()
     try:
         _, said = rehearsal.communicate(timeout=PATIENCE)
         _, alive = psutil.wait_procs([kernel], timeout=PATIENCE)
@@ -170,8 +181,11 @@ def test_the_oldest_pytorch_is_what_the_package_admits_at_least(tmp_path, monkey
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     asked = []
     monkeypatch.setattr(notebooks, "run", lambda *command, **_: asked.append([str(each) for each in command]))
-    notebooks.new_environment(tmp_path / "new", tmp_path, notebooks.Environment(has_oldest_torch=True))
+    monkeypatch.setattr(notebooks, "make_untidy", lambda programs: None)
+    notebooks.new_environment(tmp_path / "new", tmp_path, notebooks.Environment(True, True))
     _, others, torch = asked
+    assert "opencv-python-headless" in others
+    assert "opencv-python" not in others
     assert {"torch>=2.9,<3", "torchvision>=0.24", "--resolution=lowest-direct"} <= set(torch)
     assert not [each for each in torch if each.startswith(("--constraints", "numpy", "torch-thing"))]
     assert "--resolution=lowest-direct" not in others
