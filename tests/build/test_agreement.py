@@ -91,9 +91,10 @@ def test_data_that_vanish_while_a_page_runs_change_its_key(tmp_path, monkeypatch
         (raw / f"{name}-ubyte").touch()
     keys = Keys(small.book)
     keys.fingerprint("one")
-    assert not agreement.has_changed(small.book, keys, "one")
+    written = agreement.written(keys, "one")
+    assert not agreement.has_changed(small.book, keys, "one", written)
     shutil.rmtree(raw)
-    assert agreement.has_changed(small.book, keys, "one")
+    assert agreement.has_changed(small.book, keys, "one", written)
 
 
 def test_what_another_package_computed_is_not_kept(tmp_path):

@@ -74,6 +74,16 @@ def test_what_runs_is_what_was_keyed(book, edit):
     assert book.build() == ["plain"]
 
 
+def test_what_is_edited_and_undone_while_a_page_runs_is_not_kept(book):
+    """As when another branch is looked at: the page may have run either."""
+    scale = book.folder / "src" / "dlbook" / "scale.py"
+    there_and_back = f"import pathlib\nscale = pathlib.Path({str(scale)!r})\ncode = scale.read_text()\n"
+    there_and_back += "scale.write_text(code + 'OTHER = 2\\n')\nscale.write_text(code)"
+    book.write("plain", LINE + there_and_back)
+    assert book.fail(DLBOOK_CHAPTERS="cnn/plain") == ["plain"]
+    assert "changed while it ran" in book.errors
+
+
 def test_prose_that_is_edited_meanwhile_costs_no_run(book):
     """Of the page that runs, and of one that does not: both would else show their earlier text."""
     book.write("data", "print('calm')")

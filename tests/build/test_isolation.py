@@ -142,7 +142,8 @@ def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path
     assert not foreign.keys() & kept.keys()
     assert kept["TORCH_HOME"] == str(tmp_path / "weights")
     assert kept["DLBOOK_DATA"] == str(tmp_path / "data")
-    unchanged = own.keys() - {"TORCH_HOME", "DLBOOK_DATA"}
+    assert kept["REQUESTS_CA_BUNDLE"] == str(tmp_path / "own.pem")
+    unchanged = own.keys() - {"TORCH_HOME", "DLBOOK_DATA", "REQUESTS_CA_BUNDLE"}
     assert {name: kept[name] for name in unchanged} == {name: own[name] for name in unchanged}
     assert kept["PYTHONNOUSERSITE"] == "1"
     assert kept["TORCH_CPP_LOG_LEVEL"] == "ERROR"  # NNPACK's notice would stand in a page

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 pytestmark = pytest.mark.quick  # a book of two plain pages, by Sphinx alone
 
@@ -29,7 +30,8 @@ def setup(app):
 @pytest.fixture
 def folder(tmp_path) -> Path:
     (tmp_path / "conf.py").write_text(CONFIGURATION)
-    (tmp_path / "index.rst").write_text("Index\n=====\n\n.. toctree::\n\n   page\n")
+    (tmp_path / "index.rst").write_text("Index\n=====\n\n.. toctree::\n\n   page\n\n.. image:: dot.png\n")
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
     write(tmp_path, "First words.")
     return tmp_path
 
@@ -82,7 +84,7 @@ def test_a_state_that_was_damaged_since_is_made_anew(folder, part, share):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", None])
-@pytest.mark.parametrize("part", ["page.html", "genindex.html", "searchindex.js"])
+@pytest.mark.parametrize("part", ["page.html", "genindex.html", "searchindex.js", "_images/dot.png"])
 def test_what_was_damaged_after_it_was_written_is_written_again(folder, part, content):
     assert build(folder) == 0
     file = folder / "html" / part

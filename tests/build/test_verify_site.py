@@ -17,6 +17,7 @@ from dlbook.data import Source
 source = Source("mnist", "Some.", is_standin=False, sha256="ab", license="MIT")
 results.report(source, accuracy=0.9)
 """
+TOO_LARGE = {"device": "cpu", "peak_memory": 2_000_000_000}
 PROMISES = "promises:\n  accuracy: {at_least: 0.8}\n"
 
 
@@ -79,11 +80,14 @@ def without_outputs(site: Path) -> None:
     page(site).write_text(page(site).read_text().replace("cell_output", "cell_nothing"))
 
 
-def not_executed(site: Path) -> None:
-    path = site / "_build" / "results.json"
-    results = json.loads(path.read_text())
-    results["cnn/plain"]["provenance"]["seconds"] = 0
-    path.write_text(json.dumps(results))
+def run_with(**provenance: object):
+    def note(site: Path) -> None:
+        path = site / "_build" / "results.json"
+        results = json.loads(path.read_text())
+        results["cnn/plain"]["provenance"].update(provenance)
+        path.write_text(json.dumps(results))
+
+    return note
 
 
 def computed_without(name: str):
@@ -143,7 +147,8 @@ FAULTS = {
         ),
         "cnn/plain shows 0 of its 1 figures",
     ),
-    "ran in no time": (not_executed, "cnn/plain took no time"),
+    "ran in no time": (run_with(seconds=0), "cnn/plain took no time"),
+    "more memory than Binder gives": (run_with(**TOO_LARGE), "cnn/plain held 2.00 GB"),
     "a traceback": (in_an_output("Traceback (most recent call last)"), "cnn/plain shows an error"),
     "a stand-in": (in_an_output("Offline stand-in"), "cnn/plain was computed on a stand-in"),
     "no weights": (computed_without("vgg16"), "cnn/plain was computed without vgg16"),
@@ -204,6 +209,13 @@ def test_each_fault_is_named(site, fault):
     spoil(site)
     found = problems(site)
     assert any(message in problem for problem in found), found
+
+
+def test_below_a_topic_s_first_page_one_may_take_more_memory(site):
+    run_with(**TOO_LARGE)(site)
+    toc = site / "_toc.yml"
+    edit(toc, "- file: cnn/plain\n", "  sections:\n  - file: cnn/plain\n")
+    assert "cnn/plain held" not in "".join(problems(site))
 
 
 def test_a_figure_that_a_page_only_writes_about_is_not_missed(site):

@@ -233,6 +233,12 @@ class Book:
         """The pages that have cells to execute."""
         return {docname: page for docname, page in self.pages.items() if page.is_notebook}
 
+    @cached_property
+    def topics(self) -> set[str]:
+        """The pages that a topic begins with: in the contents, they stand below no other page."""
+        contents = parse_toc_yaml(self.toc)
+        return {str(item).removesuffix(".md") for part in contents.root.subtrees for item in part.items}
+
     def _read_pages(self) -> Iterator[Page]:
         contents = parse_toc_yaml(self.toc)
         if patterns := sorted(contents.globs()):

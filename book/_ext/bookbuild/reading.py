@@ -55,7 +55,7 @@ def _facts(app: Sphinx) -> Path:
 def _state(app: Sphinx) -> str:
     """Return a checksum of all that Sphinx keeps of what it has read, of the pages, and of where they lie."""
     digest = hashlib.sha256(str(app.outdir).encode(errors="surrogateescape"))
-    kinds = ("*.html", "*.css", "searchindex.js")
+    kinds = ("*.html", "*.css", "searchindex.js", "_images/*")
     written = [path for kind in kinds for path in Path(app.outdir).rglob(kind)]
     for path in (_facts(app), *sorted(written), *sorted(Path(app.doctreedir).rglob("*"))):
         if path.is_file() and path != _mark(app):

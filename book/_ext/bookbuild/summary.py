@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bookbuild.book import Book, Page
-from dlbook.data.files import draft
+from dlbook.data.files import draft, sha256_of
 from dlbook.record import Record
 
 RESULTS = "results.json"
@@ -63,7 +63,7 @@ def _publish(book: Book, page: Page) -> set[Path]:
     paths = set()
     for saved in page.outputs.record.files.values() if page.outputs else ():
         target = book.html / saved_address(page.docname, saved.file, saved.sha256)
-        if not target.exists():
+        if not target.exists() or sha256_of(target) != saved.sha256:
             with draft(target) as copy:
                 shutil.copyfile(page.outputs.files / saved.file, copy)  # type: ignore[union-attr]
         paths.add(target)

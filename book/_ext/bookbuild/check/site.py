@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 from bs4 import BeautifulSoup, Tag
 
-from bookbuild import summary
+from bookbuild import memory, summary
 from bookbuild.book import Book
 from bookbuild.check.leaks import addresses, leaks
 from bookbuild.promises import broken
@@ -115,6 +115,9 @@ def outputs(site: Site) -> Iterator[str]:
             yield f"{chapter} was computed on a stand-in, not on the real data"
         if chapter not in site.records or not site.records[chapter].provenance.seconds:
             yield f"{chapter} took no time: it was not executed"
+        elif chapter in site.book.topics and memory.is_too_large(site.records[chapter].provenance):
+            held = memory.gigabytes(site.records[chapter].provenance.peak_memory)
+            yield f"{chapter} held {held} of memory: a topic begins there, and Binder's readers would lose it"
 
 
 def promises(site: Site) -> Iterator[str]:

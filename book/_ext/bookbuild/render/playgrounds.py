@@ -126,7 +126,7 @@ def _gzip(content: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    if not path.exists():  # its name has the checksum
+    if not path.exists() or path.read_bytes() != content:
         with draft(path) as written:
             written.write_bytes(content)
 

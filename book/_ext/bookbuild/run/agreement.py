@@ -83,12 +83,25 @@ def _disagreements(fingerprint: dict[str, Any], used: Used, provenance: Provenan
             )
 
 
-def has_changed(book: Book, keys: Keys, docname: str) -> bool:
-    """Tell whether a page's code or data are others than when it was keyed, as after an edit."""
+def written(keys: Keys, docname: str) -> dict[str, tuple[int, int]]:
+    """Return when the code that a page runs was written: what was edited and undone says the same again."""
+    times = {path: path.stat() for path in keys.files(docname)}
+    return {str(path): (found.st_mtime_ns, found.st_ctime_ns) for path, found in times.items()}
+
+
+def has_changed(book: Book, keys: Keys, docname: str, since: dict[str, tuple[int, int]]) -> bool:
+    """Tell whether a page's code or data are others than when it was keyed, or were meanwhile.
+
+    Args:
+        book: whose page.
+        keys: with which it was keyed.
+        docname: of the page.
+        since: when its code was written, as it was before it ran.
+    """
     now = Keys(book)
     now.chosen = {name: known for name, known in keys.chosen.items() if name != docname}
     try:
-        return now.fingerprint(docname) != keys.fingerprint(docname)
+        return now.fingerprint(docname) != keys.fingerprint(docname) or written(now, docname) != since
     except (OSError, SyntaxError, UnicodeDecodeError):  # somebody is at work on a file
         return True
 

@@ -46,6 +46,7 @@ class Executor:
         self.book, self.cache = book, cache
         self.keys = Keys(book)
         self.failures: list[Failure] = []
+        self._written: dict[str, dict[str, tuple[int, int]]] = {}
 
     def run(self, is_rendered: bool = True) -> list[Failure]:
         """Execute what is missing and was asked for; give each page its fingerprint and its outputs.
@@ -177,6 +178,7 @@ class Executor:
             files = outputs.record.files if outputs else {}
             kept = outputs.files if outputs else Path()
             loads[needed] = {name: (str(kept / saved.file), saved.sha256) for name, saved in files.items()}
+        self._written[docname] = agreement.written(self.keys, docname)
         return kind(page, self.keys.notebook(docname), folder, loads)
 
     def _finish(self, run: PageRun, failure: Failure | None) -> None:
@@ -197,7 +199,7 @@ class Executor:
     def _misfit(self, run: PageRun) -> Failure | None:
         """What runs must be what was keyed: else a later code's numbers would stay under this code's key."""
         page = run.page
-        if agreement.has_changed(self.book, self.keys, page.docname):
+        if agreement.has_changed(self.book, self.keys, page.docname, self._written[page.docname]):
             said: str | None = "its code or data changed while it ran: build again"
         else:
             said = agreement.disagreement(page.fingerprint, run.used, run.record.provenance)

@@ -26,8 +26,11 @@ KEPT = (
 )
 # They keep PyTorch from a processor's newer units, as on an ordinary laptop; a part of every page's key.
 PROCESSOR = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
-# Folders that a user may name from where the build was started; a kernel starts elsewhere.
-FOLDERS = ("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+# What a user may name from where the build was started; a kernel starts elsewhere.
+PATHS = (
+    *("DLBOOK_DATA", "TORCH_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+    *("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+)
 # How figures look; a part of every page's key.
 FIGURES = Path(__file__).with_name("matplotlibrc")
 # The site's font is no font of the system, which matplotlib would find by itself.
@@ -120,5 +123,5 @@ def _is_kept(name: str) -> bool:
 
 
 def resolved(kept: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that name a folder, with a path that is the same wherever a kernel starts."""
-    return {name: str(Path(kept[name]).expanduser().absolute()) for name in FOLDERS if kept.get(name)}
+    """Return the variables that name a place, with a path that is the same wherever a kernel starts."""
+    return {name: str(Path(kept[name]).expanduser().absolute()) for name in PATHS if kept.get(name)}

@@ -51,6 +51,17 @@ COMPUTING_PACKAGES = {
     "torch": "torch",
     "torchvision": "torchvision",
 }
+# Packages that fetch, keep or tell: what a page shows does not depend on their versions.
+OTHER_PACKAGES = {
+    "IPython",
+    "filelock",
+    "platformdirs",
+    "pooch",
+    "requests",
+    "safetensors",
+    "tqdm",
+    "urllib3",
+}
 # PyTorch finds a GPU on Linux only where its driver shows one of these.
 GPU_DEVICES = ("nvidia*", "dxg", "kfd")
 DEVICE_KINDS = ("cuda", "mps", "cpu")
@@ -120,6 +131,7 @@ class Keys:
 
     def _fingerprint(self, docname: str) -> Fingerprint:
         modules, packages = reachable(self.trees[docname], self.package)
+        require_known(docname, packages)
         return {
             "device": device_kind(),
             "data": {name: REGISTRY[name].state() for name in sorted(self.data_sets(docname))},
@@ -160,6 +172,11 @@ class Keys:
     def notebook(self, docname: str) -> nbformat.NotebookNode:
         """Return a page with its fingerprint, to be executed."""
         return self.book.notebooks[docname].notebook(self.fingerprint(docname))
+
+    def files(self, docname: str) -> list[Path]:
+        """Return the files of the package that a page runs or reads."""
+        modules, _ = reachable(self.trees[docname], self.package)
+        return [*modules.values(), *files_beside(modules.values())]
 
     def data_sets(self, docname: str) -> set[str]:
         """Return the registered data sets that a page loads."""
@@ -209,6 +226,17 @@ class Keys:
         if installed.partition("+")[0] in same:
             return locked
         return f"{installed} in place of {locked}" if locked else installed
+
+
+def require_known(docname: str, packages: set[str]) -> None:
+    """Raise a `BookError` where a page imports what no part of its key stands for."""
+    unknown = packages - COMPUTING_PACKAGES.keys() - OTHER_PACKAGES - sys.stdlib_module_names
+    if unknown:
+        raise BookError(
+            f"{docname} imports {', '.join(sorted(unknown))}, of which its key knows nothing, so that its "
+            f"outputs would stay when that changes. A module of your own belongs into {PACKAGE}; a package, "
+            f"into COMPUTING_PACKAGES in {Path(__file__).name}"
+        )
 
 
 def files_beside(modules: Iterable[Path]) -> list[Path]:
