@@ -58,6 +58,12 @@ def test_a_core_page_has_exercises(topic):
     assert text.count("{admonition} Exercise") >= 3
 
 
+@pytest.mark.parametrize("page", CORE)
+def test_a_core_page_lets_a_reader_play_and_says_what_to_try(text):
+    assert "{playground}" in text
+    assert re.search(r"\*Try this\b", text)
+
+
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.core)
 def test_a_deeper_page_lies_beside_its_core_page(topic):
     for page in topic.deeper:

@@ -116,6 +116,20 @@ def test_a_keyboard_sets_it_the_address_keeps_it_and_reset_takes_it_back(browser
         found.wait_for("document.querySelector('try-core output')?.value === '5 10 -15 2.5'")
 
 
+def test_a_bar_shows_that_data_are_on_their_way(browser, bare):
+    about = bare.write("try-core", {"weight": WEIGHT})
+    with (
+        bare.serve() as address,
+        opened(browser, address, about, start=False, hold_data=True) as found,
+    ):
+        found.come()
+        bar = found.element.get_by_role("progressbar", name="The playground is being loaded")
+        bar.wait_for()
+        assert found.element.locator(".fallback").is_visible()
+        found.release()
+        assert bar.count() == 0
+
+
 def damage(bare, about):
     path = bare.folder / about.data
     content = path.read_bytes()

@@ -287,3 +287,5 @@ def test_it_answers_at_once(edit_kernel):
         weigh = "(element, run) => { element.weights[2].value = run; element.weigh(2); }"
         assert opened.response(weigh) <= 50
         assert opened.response("(element, run) => element.move(10 * run, 20)") <= 50
+        choose = "(element, run) => element.choose(Object.keys(element.photos)[run % 2])"
+        assert opened.response(choose) <= 50

@@ -76,6 +76,16 @@ def test_sliders_and_keys_change_formula_map_and_address(playground):
         assert found.errors == []
 
 
+def test_an_address_opens_it_as_it_was(playground):
+    with playground(NAME, fragment=f"{NAME}?stride=2&padding=1&dilation=2") as found:
+        assert found.element.get_by_label("stride").input_value() == "2"
+        assert found.element.get_by_label("dilation").input_value() == "2"
+        shown = found.element.locator(".formula").inner_text()
+    with playground(NAME, fragment=f"{NAME}?stride=70&padding=x&dilation=-2") as found:
+        assert found.element.locator(".formula").inner_text() not in ("", shown)
+        assert found.errors == []
+
+
 def test_its_memory_does_not_grow(playground):
     use = """count => {
         const element = document.querySelector("slide-filter");

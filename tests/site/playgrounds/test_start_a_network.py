@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from playing import saved_bytes
+from safetensors.torch import load
 from torch import nn
 
 from dlbook.initialization import SCHEMES, gain_per_layer
@@ -33,6 +35,18 @@ STEP = """async ([address, {sizes, activation, weights, biases}, images, labels,
         net.step(network, slopes, velocity, 0.05, 0.9);
     }
     return {...first, weights: plain(network.weights), biases: plain(network.biases)};
+}"""
+
+
+# What the dots and the last sentence tell of a network, and its weights. In steps of no length,
+# training leaves it as it is.
+MEASURED = """async ([network, worker, settings]) => {
+    const {drawn} = await import(network), {signal, standardized, training} = await import(worker);
+    const data = standardized(document.querySelector("start-a-network").file.tensors);
+    const plain = arrays => arrays.map(array => Array.from(array));
+    const {weights, biases} = drawn(settings, data.pixels, 10, settings.seed);
+    const trained = [...training(data, {...settings, rate: 0})];
+    return {weights: plain(weights), biases: plain(biases), ...signal(data, settings), ...trained.at(-1)};
 }"""
 
 
@@ -96,6 +110,32 @@ def test_signal_gradients_and_steps_are_those_of_torch(start, activation):
                 for values, tensor in zip(found[name], tensors, strict=True):
                     seen = torch.tensor(values, dtype=torch.float32)
                     torch.testing.assert_close(seen, tensor.flatten(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_dots_and_the_share_that_is_read_right_are_those_of_torch(start, html, activation):
+    saved = load(saved_bytes(html, "start-a-network"))
+    mean, deviation = saved["scale"]
+    settings = {"scheme": "kaiming", "activation": activation, "width": 24, "depth": 4, "seed": 3}
+    with start() as opened:
+        folder = opened.script.removesuffix(".js")
+        found = opened.page.evaluate(MEASURED, [f"{folder}/network.js", f"{folder}/worker.js", settings])
+
+    def sums_of(images):
+        h, sums = ((images - mean) / deviation).flatten(1), []
+        for weight, bias in zip(found["weights"], found["biases"], strict=True):
+            bias, weight = torch.tensor(bias, dtype=torch.float32), torch.tensor(weight)
+            sums.append(F.linear(h, weight.view(len(bias), -1), bias).requires_grad_())
+            h = ACTIVATIONS[activation](sums[-1])
+        return sums
+
+    *hidden, logits = sums_of(saved["train"][:32])
+    slopes = torch.autograd.grad(F.cross_entropy(logits, saved["train_labels"][:32].long()), hidden)
+    back = torch.stack([each.square().mean() for each in slopes])
+    assert found["forward"] == pytest.approx([each.square().mean().item() for each in hidden], rel=1e-3)
+    assert found["backward"] == pytest.approx((back / back[-1]).tolist(), rel=1e-3)
+    right = sums_of(saved["test"])[-1].argmax(dim=1) == saved["test_labels"]
+    assert found["accuracy"] == pytest.approx(right.float().mean().item(), abs=1e-3)
 
 
 @pytest.mark.parametrize("scheme", ["zeros", "uniform_half", "uniform_fan_in", "normal_fan_in", "xavier",

@@ -180,3 +180,5 @@ def test_a_match_ends_nothing_leaves_the_page_and_nothing_piles_up(playground, s
 def test_it_answers_at_once(playground):
     with playground(NAME) as opened:
         assert opened.response("(element, run) => element.answer(run % 10)") <= 50
+        opened.page.evaluate(f"document.querySelector('{NAME}').confusions.open = true")
+        assert opened.response("(element, run) => element.answer(run % 10)") <= 50
