@@ -19,6 +19,8 @@ from dlbook.record import SavedFile
 SAVES = "DLBOOK_SAVES"
 # Set by the build and by a published notebook, as JSON: page → name → [path or address, SHA-256].
 LOADS = "DLBOOK_LOADS"
+# How often another page's file is asked for again, and how many seconds a server may be silent.
+_RETRIES, _TIMEOUT = 3, 30
 
 # Tensors by name, or anything that JSON can hold.
 Content: TypeAlias = Any
@@ -91,12 +93,18 @@ def load(page: str, name: str) -> Content:
 def _fetched(address: str, sha256: str) -> Path:
     import pooch
 
-    folder = data_directory() / "pages"
+    name = f"{sha256}{Path(address).suffix}"
+    kept = pooch.create(
+        path=data_directory() / "pages",
+        base_url="",
+        registry={name: f"sha256:{sha256}"},
+        urls={name: address},
+        retry_if_failed=_RETRIES,
+    )
     try:
-        path = pooch.retrieve(address, f"sha256:{sha256}", f"{sha256}{Path(address).suffix}", folder)
+        return Path(kept.fetch(name, downloader=pooch.HTTPDownloader(timeout=_TIMEOUT)))
     except (OSError, ValueError) as error:  # no network, a full disk; another checksum
         raise PageFileError(f"{address} cannot be had: {error}") from error
-    return Path(path)
 
 
 def _serialized(name: str, content: Content) -> tuple[str, bytes]:

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from functools import partial
+from typing import ClassVar
 
 import pytest
 import torch
@@ -59,11 +60,23 @@ def test_a_file_that_nobody_saved_is_named(saving, monkeypatch, page, name):
         pages.load(page, name)
 
 
+class Site(http.server.SimpleHTTPRequestHandler):
+    """A site whose server is busy as often as `troubles` says."""
+
+    troubles: ClassVar = []
+
+    def do_GET(self) -> None:
+        if self.troubles:
+            self.send_error(self.troubles.pop())
+        else:
+            super().do_GET()
+
+
 def test_elsewhere_it_is_fetched_once_and_checked(saving, monkeypatch, tmp_path):
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(Site, "troubles", [503])  # a reader need not press anything again
     pages.save("table", [1, 2])
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(saving))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(saving)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         address = f"http://127.0.0.1:{server.server_port}"
@@ -72,6 +85,7 @@ def test_elsewhere_it_is_fetched_once_and_checked(saving, monkeypatch, tmp_path)
     finally:
         server.shutdown()
         server.server_close()
+    assert not Site.troubles
     assert pages.load("cnn/one", "table") == [1, 2]  # no server is needed for it any more
     monkeypatch.setenv("DLBOOK_DATA", str(tmp_path / "empty"))
     with pytest.raises(pages.PageFileError, match="cannot be had"):
