@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DRAFT = ".draft"
 # What systems put into folders that somebody looks at, beside what is hidden by its name.
-_LITTER = {"thumbs.db", "desktop.ini"}
+_LITTER = {"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"}
 
 
 @contextmanager
