@@ -49,9 +49,9 @@ $(READY): ; $(error $(VENV) is a link to an environment that is not ready: run `
 else
 
 # An environment belongs to its folder and to its interpreter: one that was copied, was moved, or has lost its
-# Python or got another one is made anew. An empty mark is of a time before it named its folder.
+# Python or got another one is made anew. Its mark names its folder.
 STALE := $(shell cd $(VENV) 2>/dev/null && [ -e .ready ] && ! { bin/python -Ic 'import pip' && \
-    { [ ! -s .ready ] || [ "$$(cat .ready)" = "$$(cd .. && pwd -P)" ]; }; } >/dev/null 2>&1 && echo yes)
+    [ "$$(cat .ready)" = "$$(cd .. && pwd -P)" ]; } >/dev/null 2>&1 && echo yes)
 ifeq ($(STALE),yes)
 .PHONY: $(READY)
 endif

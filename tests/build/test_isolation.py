@@ -119,6 +119,8 @@ def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path
     foreign = {
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "KMP_AFFINITY": "verbose",
+        "LANG": "de_DE.UTF-8",
+        "LC_NUMERIC": "de_DE.UTF-8",
         "MKL_CBWR": "COMPATIBLE",
         "MPLBACKEND": "Agg",
         "NPY_PROMOTION_STATE": "legacy",
@@ -133,7 +135,7 @@ def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path
         "TORCH_LOGS": "all",
         "TQDM_DISABLE": "0",
     }
-    own = {"TORCH_HOME": "weights", "DLBOOK_DATA": "data", "LANG": "C", "https_proxy": "a", "HOME": "/home/a"}
+    own = {"TORCH_HOME": "weights", "DLBOOK_DATA": "data", "https_proxy": "a", "HOME": "/home/a"}
     own |= {"CUDA_VISIBLE_DEVICES": "1", "DYLD_FALLBACK_LIBRARY_PATH": "lib", "REQUESTS_CA_BUNDLE": "own.pem"}
     for name, value in (foreign | own).items():
         monkeypatch.setenv(name, value)
@@ -146,6 +148,7 @@ def test_a_kernel_gets_what_says_where_things_lie_and_no_other_settings(tmp_path
     unchanged = own.keys() - {"TORCH_HOME", "DLBOOK_DATA", "REQUESTS_CA_BUNDLE"}
     assert {name: kept[name] for name in unchanged} == {name: own[name] for name in unchanged}
     assert kept["PYTHONNOUSERSITE"] == "1"
+    assert (kept["LC_ALL"], kept["TZ"]) == ("C.UTF-8", "UTC")  # a time or a number as text is no user's own
     assert kept["TORCH_CPP_LOG_LEVEL"] == "ERROR"  # NNPACK's notice would stand in a page
 
 

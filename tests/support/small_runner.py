@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOOLS = Path(sys.executable).parent
 # Ask the package index, or the hosts of data, for gigabytes.
-LEFT_OUT_COMMANDS = ("make upgrade", "make fetch-data")
+LEFT_OUT_COMMANDS = ("make upgrade", "make fetch-data", "make rehearse-notebooks")
 
 Kept = dict[str, Path]
 
@@ -87,12 +87,12 @@ class Machine:
 
     def script(self, step: dict[str, Any]) -> bool:
         lines = step["run"].splitlines()
-        left_out = {line for line in lines if line in LEFT_OUT_COMMANDS}
+        left_out = {line for line in lines if line.startswith(LEFT_OUT_COMMANDS)}
         self.run.left_out |= left_out
         if "make upgrade" in left_out:
             self.upgrade()
         path, outputs = self.checkout.with_suffix(".sh"), self.checkout.with_suffix(".outputs")
-        path.write_text("\n".join(line for line in lines if line not in LEFT_OUT_COMMANDS))
+        path.write_text("\n".join(line for line in lines if line not in left_out))
         outputs.write_text("")
         own = {key: self.fill(said) for key, said in step.get("env", {}).items()}
         finished = subprocess.run(
@@ -113,7 +113,7 @@ class Machine:
         lock = self.checkout / "requirements.txt"
         for before, after in self.github.newest.items():
             lock.write_text(lock.read_text().replace(before, after))
-        (self.checkout / ".venv" / ".ready").touch()
+        mark_as_ready(self.checkout)
 
     def surroundings(self) -> dict[str, str]:
         """Return a runner's variables: none of this book's, and no network."""
@@ -136,8 +136,9 @@ class Machine:
             self.run.left_out.add(" ".join([action, *path.split()]).removesuffix(" ."))
             self.contexts["steps"][step.get("id")]["outputs"] = {"cache-hit": ""}
         elif action == "actions/checkout":
-            depth = str(options.get("fetch-depth", 1))
-            git(self.checkout, "clone", "-q", f"--depth={depth}", self.github.origin.as_uri(), ".")
+            depth = options.get("fetch-depth", 1)  # 0: all
+            part = [f"--depth={depth}"] if depth else []
+            git(self.checkout, "clone", "-q", *part, self.github.origin.as_uri(), ".")
             lend_environment(self.checkout)
         elif action in ("actions/cache", "actions/cache/restore"):
             self.restore(self.checkout / path, options)
@@ -198,4 +199,9 @@ def lend_environment(checkout: Path) -> None:
     for tool in TOOLS.iterdir():
         if os.access(tool, os.X_OK) and not tool.name.startswith(("uv", "pip")):
             script(programs / tool.name, f'exec "{tool}" "$@"')
-    (checkout / ".venv" / ".ready").touch()
+    mark_as_ready(checkout)
+
+
+def mark_as_ready(checkout: Path) -> None:
+    """Say, as `make env` does, which folder the environment belongs to."""
+    (checkout / ".venv" / ".ready").write_text(f"{checkout.resolve()}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bookbuild import summary
 from bookbuild.book import Book
-from bookbuild.repository import GitError, git
+from bookbuild.repository import GitError, git, repository
 
 # What shows a reviewer the site that a run has built, at http://localhost:8000.
 VIEW = """\
@@ -40,7 +40,7 @@ def in_markdown(book: Book) -> str:
         for title, items in parts.items()
     ]
     if run := os.environ.get("GITHUB_RUN_ID"):
-        command = VIEW.format(run=run, repository=os.environ["GITHUB_REPOSITORY"])
+        command = VIEW.format(run=run, repository="/".join(repository(book.root) or ("OWNER", "NAME")))
         blocks.append(f"### To look at the site\n\n```\n{command}\n```")
     return "\n\n".join(blocks) + "\n"
 

@@ -14,12 +14,11 @@ from traitlets import default
 
 import dlbook
 
-# What a kernel gets of the user's environment: where things lie, the language, and the way to a GPU and into
-# the network. All else was set for other work: it could change numbers, and no key knows it.
+# What a kernel gets of the user's environment: where things lie, and the way to a GPU and into the network.
+# All else was set for other work: it could change numbers, and no key knows it.
 KEPT = (
     *("HOME", "LOGNAME", "PATH", "TMPDIR", "TORCH_HOME", "USER", "XDG_*"),
     *("*LD_*LIBRARY_PATH", "LD_PRELOAD", "NIX_LD"),
-    *("LANG", "LANGUAGE", "LC_*", "TZ"),
     *("CUDA_*", "HIP_*", "HSA_*", "ROCR_*"),
     *("*_CA_BUNDLE", "*_PROXY", "SSL_CERT_*"),
     *("DLBOOK_*", "GIT_CONFIG*"),
@@ -94,6 +93,8 @@ def variables(settings: Path) -> dict[str, str]:
         | {
             "PYTHONPATH": str(Path(dlbook.__file__).parents[1]),
             "PYTHONNOUSERSITE": "1",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
             "IPYTHONDIR": str(settings),
             "MATPLOTLIBRC": str(FIGURES),
             # With a folder of its own where the user's home cannot be written, there is nothing to warn of.
