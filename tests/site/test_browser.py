@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from browsing import open_page, wait_until
-from looking import accessibility_faults, focus_in_header, names_in_header
+from looking import accessibility_faults, focus_in_header, ground, names_in_header
 from playwright.sync_api import Page
 from topics import CHAPTERS, PAGES
 
@@ -44,6 +44,10 @@ def test_nobody_is_kept_out(untouched):
 def test_nobody_is_kept_out_in_the_dark(browser, address, path, width):
     page, _ = open_page(browser, f"{address}/{path}", width, scheme="dark")
     assert accessibility_faults(page) == []
+    outlines = focus_in_header(page)
+    assert min(outlines.values()) >= 2, outlines
+    filters = page.locator(".bd-article img").evaluate_all("all => all.map(e => getComputedStyle(e).filter)")
+    assert set(filters) <= {"none"}  # it would shift what a photograph shows, and colors for the color-blind
     page.context.close()
 
 
@@ -156,6 +160,7 @@ def test_on_paper_a_page_is_light_open_and_whole(browser, address, path, scheme)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     colors = "e => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).map(Number)"
     assert max(page.locator(".bd-article-container").evaluate(colors)) < 120
+    assert min(ground(page)) > 240
     assert all(code.is_visible() for code in page.locator(".tag_hide-cell .cell_input pre").all())
     navigation = page.locator("nav, .bd-sidebar, .headerlink, .copybtn")
     assert not any(part.is_visible() for part in navigation.all())

@@ -5,18 +5,12 @@ import io
 import numpy as np
 import pytest
 from browsing import open_page
+from looking import ground
 from PIL import Image
 from playwright.sync_api import Locator, Page
 from topics import CHAPTERS
 
 DRAWING = "div.drawing > img"
-
-
-def ground(page: Page) -> list[int]:
-    """Return red, green and blue of what the page's text stands on."""
-    return page.evaluate(
-        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
-    )
 
 
 def drawings(page: Page) -> list[np.ndarray]:

@@ -51,9 +51,11 @@ def test_a_figure_grows_by_the_keyboard_and_the_focus_comes_back(page):
     assert page.evaluate("document.activeElement.ariaLabel") == name
 
 
+@pytest.mark.parametrize("path", [path for path, text in CHAPTERS.items() if "{margin}" in text])
 @pytest.mark.parametrize(("width", "beside"), [(1300, True), (390, False)])
-def test_a_side_remark_stands_in_the_margin_or_below_its_paragraph(browser, address, width, beside):
-    page, _ = open_page(browser, f"{address}/{PAGE}", width)
+def test_a_side_remark_stands_in_the_margin_or_below_its_paragraph(browser, address, path, width, beside):
+    page, _ = open_page(browser, f"{address}/{path}", width)
+    end = 0
     for remark in page.locator("aside.margin").all():
         paragraph = remark.locator("xpath=preceding-sibling::p[1]").bounding_box()
         box = remark.bounding_box()
@@ -62,6 +64,8 @@ def test_a_side_remark_stands_in_the_margin_or_below_its_paragraph(browser, addr
             assert abs(box["y"] - paragraph["y"] - paragraph["height"]) < 100
         else:
             assert box["y"] >= paragraph["y"] + paragraph["height"]
+        assert box["y"] >= end  # of the remark before it
+        end = box["y"] + box["height"]
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
     assert page.locator("aside.margin").count() > 0

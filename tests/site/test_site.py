@@ -1,6 +1,7 @@
 """The built site, as files: nothing failed, nothing missing, nothing that only a live notebook shows."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from bookbuild.check import site
 from browsing import built_site
 from bs4 import BeautifulSoup
 from conftest import ROOT, chapter_paths
-from topics import topics
+from topics import PAGES, topics
 
 ERROR_WORDS = ("Traceback (most recent call last)", "Warning:", "Error:", "CUDA error")
 # tqdm's bar, in a terminal and in a notebook.
@@ -39,6 +40,23 @@ def test_every_page_has_a_whole_head(html):
         for part in HEAD:
             (found,) = parse(page).select(f"head {part}")
             assert (found.get("content") or found.get("href") or found.get_text()).strip(), (page, part)
+
+
+def test_the_pages_that_a_browser_looks_at_are_all_there_are(html):
+    assert sorted(page.relative_to(html).as_posix() for page in own_pages(html)) == sorted(PAGES)
+
+
+def test_every_chapter_leads_to_the_next(html):
+    pages = {page: parse(page).select_one(".prev-next-area a.right-next") for page in chapter_pages(html)}
+    following = [(page.parent / str(link["href"])).resolve() for page, link in pages.items()]
+    assert len(set(following)) == len(pages)
+
+
+def test_the_archive_has_every_notebook(html):
+    with zipfile.ZipFile(html / "notebooks.zip") as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".ipynb")}
+    chapters = {page.relative_to(html).with_suffix(".ipynb").as_posix() for page in chapter_pages(html)}
+    assert {name for name in chapters if not any(each.endswith(name) for each in packed)} == set()
 
 
 @pytest.mark.parametrize("topic", topics(), ids=lambda topic: topic.core)
@@ -143,6 +161,8 @@ def test_no_formula_is_left_as_it_was_written(soup):
     """As where a line of the source begins with the minus of a formula, and so with a list."""
     dollars = soup.article.find_all(string=re.compile(r"\$"))
     assert not [str(text) for text in dollars if not text.find_parent(["pre", "code", "math"])]
+    formulas = [math.get_text() for math in soup.article.select("math")]
+    assert [text for text in formulas if "\\" in text] == []
 
 
 def test_it_says_where_its_outputs_were_computed(record, soup):

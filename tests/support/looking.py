@@ -43,3 +43,10 @@ def names_in_header(page: Page) -> list[str]:
             return display === "none" || content === "none" ? "" : content.replaceAll('"', "");
         })"""
     )
+
+
+def ground(page: Page) -> list[int]:
+    """Return red, green and blue of what the page's text stands on."""
+    return page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )

@@ -27,7 +27,7 @@ from bookbuild.run.keys import MISSING
 from dlbook.record import Record
 
 # Elements of a page that lead somewhere.
-LINKS = "article a[href], article img[src], nav a[href], link[href], script[src]"
+LINKS = "article a[href], article img[src], nav a[href], .prev-next-area a[href], link[href], script[src]"
 # What a browser fetches without being asked to.
 FETCHED = "script[src], link[rel~=stylesheet], link[rel~=icon], link[rel~=preload], img[src], iframe[src]"
 ELSEWHERE = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")
