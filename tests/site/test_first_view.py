@@ -47,7 +47,7 @@ REST = """async () => {
 @pytest.fixture(scope="module")
 def slow_address(html: Path) -> Iterator[str]:
     """Serve the built site on loopback, as from far away."""
-    with served(html, delay=SLOW) as address:
+    with served(html, delay=SLOW, root=built_site().root) as address:
         yield address
 
 
@@ -63,9 +63,9 @@ def slow_page(browser: Browser, url: str, width: int) -> tuple[Page, list[str]]:
     return page, sent
 
 
-def weight(html: Path, address: str) -> int:
-    """Return the bytes that a host sends for a file of the site."""
-    path = html / unquote(urlsplit(address).path).lstrip("/")
+def weight(html: Path, name: str) -> int:
+    """Return the bytes that a host sends for a file of the site, such as ``/index.html?v=1``."""
+    path = html / unquote(urlsplit(name).path).lstrip("/")
     content = path.read_bytes()
     return len(gzip.compress(content, 6)) if path.suffix in PACKED else len(content)
 
@@ -74,11 +74,12 @@ def weight(html: Path, address: str) -> int:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_first_view_is_light_and_stands_still(browser, slow_address, html, path, width):
     page, sent = slow_page(browser, f"{slow_address}/{path}", width)
-    sizes = {url.removeprefix(slow_address): weight(html, url) for url in set(sent)}
-    pictures = sum(size for url, size in sizes.items() if url.startswith("/_images/"))
+    names = {url.removeprefix(slow_address) for url in sent}
+    sizes = {name: weight(html, name) for name in names}
+    pictures = sum(size for name, size in sizes.items() if name.startswith("/_images/"))
     assert sum(sizes.values()) - pictures <= WITHOUT_FIGURES, sizes
     assert sum(sizes.values()) <= WITH_FIGURES, sizes
-    assert sum(size for url, size in sizes.items() if "/fonts/" in url) <= FONTS, sizes
+    assert sum(size for name, size in sizes.items() if "/fonts/" in name) <= FONTS, sizes
     moved = page.evaluate("self.moved")
     assert sum(value for value, _ in moved) <= SHIFT, moved
     page.context.close()

@@ -61,8 +61,8 @@ def wait_until(page: Page, expression: str) -> None:
 
 @pytest.fixture(scope="session")
 def address(html: Path) -> Iterator[str]:
-    """Serve the built site on loopback."""
-    with served(html) as address:
+    """Serve the built site on loopback, where it lies at its host: 404.html counts on that."""
+    with served(html, root=built_site().root) as address:
         yield address
 
 
