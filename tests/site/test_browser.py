@@ -187,6 +187,17 @@ def test_what_a_search_shows_of_a_page_is_its_text(browser, address, words):
     page.context.close()
 
 
+@pytest.mark.parametrize("path", ["search.html", next(iter(CHAPTERS))])
+def test_the_sign_of_a_search_stands_beside_its_words(browser, address, path):
+    """In the page of the search, and in the window that its keys open on any other."""
+    page, _ = open_page(browser, f"{address}/{path}")
+    page.keyboard.press("Control+k")
+    field = page.locator("form.bd-search:visible")
+    sign, words = field.locator("i").bounding_box(), field.locator("input").bounding_box()
+    assert 0 < sign["x"] < sign["x"] + sign["width"] <= words["x"]
+    page.context.close()
+
+
 def test_search_finds_a_chapter(browser, address):
     page, errors = open_page(browser, f"{address}/search.html?q=backpropagation")
     page.locator("#search-results li a", has_text="multi-layer perceptron").first.wait_for()

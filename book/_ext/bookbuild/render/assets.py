@@ -17,8 +17,9 @@ USED_WHERE = {
     "enlarge.js": re.compile("<figure"),
     "terms.js": re.compile("std-term"),
 }
-# Only the theme's version switch asks for it, which the book has not; deferred scripts come too late for it.
-PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
+# What the theme tells its version switch and its search in a window, which the book has not; what it adds to
+# comes from a deferred script, and so too late.
+FOR_OTHERS = "DOCUMENTATION_OPTIONS."
 AT_ONCE = "preferences.js"  # else a reader in the dark would see a white page first
 SEARCH = "search"  # Sphinx's search runs at once, and uses what stands before it
 FOLDERS = ("_static", "_images")
@@ -35,7 +36,7 @@ def choose(
     """Leave out scripts that the page does not use, and defer the others."""
     body, scripts = context.get("body", ""), context.get("script_files", [])
     used = [
-        script for script in _once(scripts) if _is_used(script.filename, body) and not _names_page(script)
+        script for script in _once(scripts) if _is_used(script.filename, body) and not _is_for_others(script)
     ]
     context["script_files"] = used if page == SEARCH else [_deferred(script) for script in used]
 
@@ -54,8 +55,8 @@ def _is_used(filename: str | None, body: str) -> bool:
     return all(sign.search(body) for sign in signs)
 
 
-def _names_page(script: Any) -> bool:
-    return str(script.attributes.get("body", "")).startswith(PAGE_NAME)
+def _is_for_others(script: Any) -> bool:
+    return str(script.attributes.get("body", "")).startswith(FOR_OTHERS)
 
 
 def _deferred(script: Any) -> Any:

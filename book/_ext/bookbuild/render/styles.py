@@ -19,7 +19,8 @@ from tinycss2.ast import Node
 
 STATIC, SHEET = "_static", "site.css"
 # Those that the theme's layout would name; `_templates/static/webpack-macros.html` names none.
-THEME = ("styles/theme.css", "styles/bootstrap.css", "styles/pydata-sphinx-theme.css")
+THEME = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
+ICON_FONTS = "vendor/fontawesome/"  # of the theme: the book's own icons are in `_static/icons.css`
 FOR_EPUB = {"reader.css"}  # Jupyter Book takes all that lies in `_static`
 LINK = re.compile(rf"({STATIC}/{re.escape(SHEET)})(\?v=\w*)?")
 ABSOLUTE = re.compile(r"#|/|\w+:")  # at its beginning: it means the same from any folder
@@ -143,7 +144,9 @@ def _kept(rule: Node, words: set[str]) -> Iterator[str]:
         if inner:
             yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inner}}}\n"
     elif rule.type == "at-rule" and rule.lower_at_keyword != "charset":
-        yield f"{rule.serialize()}\n"
+        said = rule.serialize()
+        if ICON_FONTS not in said:
+            yield f"{said}\n"
 
 
 def _selectors(prelude: Iterable[Node]) -> Iterator[list[Node]]:
