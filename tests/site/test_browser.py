@@ -68,7 +68,8 @@ def test_the_keyboard_is_seen_in_the_header(browser, address):
 
 def test_a_button_in_the_header_says_what_it_is_for(browser, address):
     page, _ = open_page(browser, f"{address}/{next(iter(CHAPTERS))}")
-    assert names_in_header(page) == ["Code", "Download", "Fullscreen", "Light/dark"]
+    on_github = ["Run", "Source"] if page.locator(".dropdown-launch-buttons").count() else []
+    assert names_in_header(page) == ["Code", *on_github, "Download", "Fullscreen", "Light/dark"]
     page.context.close()
 
 
