@@ -95,6 +95,12 @@ def test_a_copied_or_moved_checkout_gets_an_environment_of_its_own(checkout, tmp
     assert MADE_ANEW in made(tmp_path / "moved", "env", "PYTHON=echo interpreter")
 
 
+def test_an_environment_whose_mark_names_no_folder_is_made_anew(checkout):
+    environment(checkout)
+    (checkout / ".venv" / ".ready").write_text("")
+    assert MADE_ANEW in made(checkout, "env", "PYTHON=echo interpreter")
+
+
 def test_an_environment_without_its_interpreter_is_made_anew(checkout):
     environment(checkout)
     script(checkout / ".venv" / "bin" / "python", '[ "$1" = -m ]')

@@ -231,7 +231,7 @@ def test_the_state_is_the_same_with_and_without_the_cache(directory):
 def test_photographs_from_the_official_archive_are_the_original_until_one_changes(directory):
     folder = directory / "flower_photos"
     (folder / "flower_photos.tgz").write_bytes(ARCHIVES["flower_photos"]["flower_photos.tgz"])
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+    for name in (".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"):
         (folder / "roses" / name).write_bytes(b"of the system")
     assert "original files" in data.load("flower_photos").source.description
     assert REGISTRY["flower_photos"].state() == "original"
